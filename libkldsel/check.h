@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Failing with a text, and the checks that do. Nothing here prints or aborts. */
+#ifndef KLDSEL_CHECK_H
+#define KLDSEL_CHECK_H
+
+#include "kldsel/kldsel.h"
+
+#if defined(__GNUC__)
+#define KLDSEL_PRINTF(format_at, values_at) __attribute__((format(printf, format_at, values_at)))
+#else
+#define KLDSEL_PRINTF(format_at, values_at)
+#endif
+
+/* Sets this thread's last-error text and returns status. */
+kldsel_status kldsel_fail(kldsel_status status, const char *format, ...) KLDSEL_PRINTF(2, 3);
+
+#define REQUIRE(condition, ...)                                                                              \
+  do {                                                                                                       \
+    if (!(condition)) return kldsel_fail(KLDSEL_ERROR_INVALID_ARGUMENT, __VA_ARGS__);                        \
+  } while (0)
+
+#define REQUIRE_NOT_NULL(pointer) REQUIRE((pointer) != NULL, #pointer " is NULL")
+
+#define TRY(call)                                                                                            \
+  do {                                                                                                       \
+    kldsel_status try_status_ = (call);                                                                      \
+    if (try_status_ != KLDSEL_OK) return try_status_;                                                        \
+  } while (0)
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Similarities made ready for divergences: centred, so that no digits are lost where they differ little. */
+#ifndef KLDSEL_DISTRIBUTION_H
+#define KLDSEL_DISTRIBUTION_H
+
+#include "allocator.h"
+
+/* A step function c(u) on [0, 1] of length steps; its density is exp(c(u) - log_mean). */
+struct distribution {
+  double *values;  /* (similarity - their mean) / temperature; descending if aligned by quantile */
+  size_t length;   /* 0: the layer has none */
+  double residual; /* what is left of the mean of values after centring */
+  double log_mean; /* z = ln(mean(exp(values))) */
+};
+
+/* From length similarities, in the caller's memory of as many doubles. */
+struct distribution kldsel_distribution_make(const double *similarities, size_t length, double temperature,
+                                             int sorted, double *memory);
+
+/* KL(p || uniform). */
+double kldsel_distribution_uniform(const struct distribution *p);
+
+/* KL(p || q) over the merged breakpoints. */
+double kldsel_distribution_divergence(const struct distribution *p, const struct distribution *q);
+
+/* scores[l] = mean over the others m of KL(p_l || p_m), for those of count distributions that have a length;
+ * NaN for those without, and if there is no other. Time and memory linear in the total length, but for
+ * sorting. */
+kldsel_status kldsel_distribution_others(const struct distribution *distributions, size_t count,
+                                         const struct allocator *allocator, double *scores);
+
+#endif

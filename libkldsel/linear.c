@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "linear.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "dtype.h"
+#include "linear_job.h"
+#include "normalize.h"
+
+/* A chunk has about this many weights: enough to make a task, few enough to stay in the second-level cache.
+ * Part of the order of summation, so never a function of the thread count. */
+#define CHUNK_WEIGHTS (1 << 17)
+#define FEWEST_CHUNK_LINES 16
+
+size_t kldsel_line_element_bytes(const struct job *job) {
+  return job->gathered ? sizeof(double) : dtype_bytes(job->tensor->dtype);
+}
+
+double kldsel_clamp_similarity(int sign, double value) {
+  double lowest = sign == ALL || sign == POSITIVE_NEGATIVE ? -1.0 : 0.0;
+  double highest = sign == POSITIVE_NEGATIVE ? 0.0 : 1.0;
+  return fmin(fmax(value, lowest), highest);
+}
+
+void kldsel_fetch_lines(const struct job *job, int64_t first, int count, int32_t slot, const void **lines) {
+  const struct kldsel_tensor *tensor = job->tensor;
+  int columns = job->walk == WALK_COLUMNS;
+  const struct axes *across = columns ? &job->element_axes : &job->filter_axes;
+  const struct axes *along = columns ? &job->filter_axes : &job->element_axes;
+  int64_t length = columns ? job->filters : job->elements;
+  double *room = job->gathered ? job->slot_lines + slot * job->slot_lines_size : NULL;
+  for (int r = 0; r < count; r++) {
+    const unsigned char *base = tensor->origin + kldsel_axes_offset(across, first + r);
+    lines[r] = base;
+    if (job->gathered) {
+      double *line = room + r * length;
+      kldsel_gather(base, tensor->dtype, along, line);
+      if (columns)
+        kldsel_dequantize_column(tensor, line);
+      else
+        kldsel_dequantize_filter(tensor, first + r, line, length);
+      lines[r] = line;
+    }
+    /* The squares of narrower types fit in a double. */
+    if (tensor->dtype == KLDSEL_DTYPE_F64 || tensor->scale_count > 0)
+      note_found(job, slot, job->kernels->scan(lines[r], (size_t)length));
+  }
+}
+
+double *kldsel_begin_chunk_sums(struct job *job, int32_t slot) {
+  double *sums = job->chunks == 1 ? job->totals : job->slot_sums + slot * job->slot_sums_size;
+  memset(sums, 0, (size_t)(SIGN_PARTS * job->elements) * sizeof *sums);
+  return sums;
+}
+
+void kldsel_end_chunk_sums(struct job *job, size_t chunk, const double *sums) {
+  if (job->chunks == 1) return;
+  kldsel_turns_wait(&job->turns, chunk);
+  for (int64_t k = 0; k < SIGN_PARTS * job->elements; k++) job->totals[k] += sums[k];
+  kldsel_turns_advance(&job->turns);
+}
+
+static int contiguous(const struct axes *axes, size_t element_bytes) {
+  return axes->count == 1 && axes->axis[0].stride_bytes == (int64_t)element_bytes;
+}
+
+static int64_t innermost_stride(const struct axes *axes) {
+  return llabs(axes->axis[axes->count - 1].stride_bytes);
+}
+
+static void choose_walk(struct job *job, int sliced) {
+  const struct kldsel_tensor *tensor = job->tensor;
+  size_t bytes = dtype_bytes(tensor->dtype);
+  int has_kernels = tensor->dtype != KLDSEL_DTYPE_U8 && tensor->dtype != KLDSEL_DTYPE_I8;
+  int rows = contiguous(&job->element_axes, bytes), columns = contiguous(&job->filter_axes, bytes);
+  job->gathered = !has_kernels || (!rows && !columns);
+  if (sliced)
+    job->walk = WALK_SLICES;
+  else if (rows || columns)
+    job->walk = rows ? WALK_ROWS : WALK_COLUMNS;
+  else
+    job->walk =
+        innermost_stride(&job->filter_axes) < innermost_stride(&job->element_axes) ? WALK_COLUMNS : WALK_ROWS;
+  job->line_kernels = job->gathered ? &job->kernels->f64 : kldsel_line_kernels(job->kernels, tensor->dtype);
+
+  int64_t line_length = job->walk == WALK_COLUMNS ? job->filters : job->elements;
+  job->lines = job->walk == WALK_COLUMNS ? job->elements : job->filters;
+  job->chunk_lines = CHUNK_WEIGHTS / line_length / LINES * LINES;
+  if (job->chunk_lines < FEWEST_CHUNK_LINES) job->chunk_lines = FEWEST_CHUNK_LINES;
+  job->chunks = (size_t)((job->lines - 1) / job->chunk_lines + 1);
+  if ((size_t)job->threads > job->chunks) job->threads = (int32_t)job->chunks;
+}
+
+/* Sizes of scratch pieces, added up with a note of any overflow. */
+struct room {
+  size_t doubles;
+  int overflow;
+};
+
+static size_t reserve(struct room *room, int64_t a, int64_t b) {
+  size_t product, at = room->doubles;
+  room->overflow |= __builtin_mul_overflow((size_t)a, (size_t)b, &product);
+  room->overflow |= __builtin_add_overflow(room->doubles, product, &room->doubles);
+  return at;
+}
+
+static kldsel_status allocate_scratch(struct job *job, const struct allocator *allocator, void **scratch) {
+  int columns = job->walk == WALK_COLUMNS, sliced = job->walk == WALK_SLICES;
+  int64_t slots = job->threads;
+  job->slot_sums_size = columns ? SIGNS * job->filters : job->chunks > 1 ? SIGN_PARTS * job->elements : 0;
+  job->slot_lines_size = sliced           ? SIGN_PARTS * job->elements
+                         : !job->gathered ? 0
+                         : columns        ? LINES * job->filters
+                                          : LINES * job->elements;
+  struct room room = {0};
+  size_t weights = reserve(&room, job->filters, SIGN_PARTS); /* for slices the diagonal */
+  size_t totals = columns ? reserve(&room, job->filters, 2) : reserve(&room, job->elements, SIGN_PARTS);
+  size_t slot_sums = reserve(&room, slots, job->slot_sums_size);
+  size_t slot_lines = reserve(&room, slots, job->slot_lines_size);
+  size_t slot_counts = reserve(&room, slots, 2);
+  size_t slot_found = reserve(&room, slots, 1);
+  if (room.overflow)
+    return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: scratch for %lld filters of %lld elements overflows",
+                       (long long)job->filters, (long long)job->elements);
+  TRY(kldsel_allocate(allocator, room.doubles, sizeof(double), "profile", scratch));
+  double *base = *scratch;
+  job->weights = base + weights;
+  job->diagonal = job->weights;
+  job->totals = base + totals;
+  job->slot_sums = base + slot_sums;
+  job->slot_lines = base + slot_lines;
+  job->slot_counts = (int64_t *)(void *)(base + slot_counts);
+  job->slot_found = (int *)(void *)(base + slot_found);
+  memset(job->totals, 0, (slot_sums - totals) * sizeof(double));
+  memset(job->slot_counts, 0, (room.doubles - slot_counts) * sizeof(double));
+  return KLDSEL_OK;
+}
+
+static void run_pass(struct job *job, task_function pass) {
+  kldsel_turns_begin(&job->turns);
+  kldsel_run_tasks(job->threads, job->chunks, pass, job);
+  kldsel_turns_end(&job->turns);
+}
+
+static int highest_found(const struct job *job) {
+  int found = SCAN_ORDINARY;
+  for (int32_t slot = 0; slot < job->threads; slot++)
+    if (job->slot_found[slot] > found) found = job->slot_found[slot];
+  return found;
+}
+
+static void add_counts(const struct job *job, struct similarity *similarity) {
+  similarity->positive = similarity->negative = 0;
+  for (int32_t slot = 0; slot < job->threads; slot++) {
+    similarity->positive += job->slot_counts[2 * slot];
+    similarity->negative += job->slot_counts[2 * slot + 1];
+  }
+}
+
+/* Column squares to weights by part; finds what is not finite. */
+static void weigh_columns(struct job *job) {
+  for (int64_t j = 0; j < job->filters; j++) {
+    double positive = job->totals[j], negative = job->totals[job->filters + j];
+    if (!isfinite(negative)) note_found(job, 0, SCAN_NOT_FINITE);
+    job->weights[ALL * job->filters + j] = inverse_norm(positive + negative);
+    job->weights[POSITIVE * job->filters + j] = inverse_norm(positive);
+    job->weights[NEGATIVE * job->filters + j] = inverse_norm(negative);
+  }
+}
+
+/* The profiles are where the second pass over columns adds up its dots. */
+static void clear_profiles(struct job *job) {
+  for (int sign = 0; sign < SIGNS; sign++)
+    memset(job->similarity->profile[sign], 0, (size_t)job->filters * sizeof(double));
+}
+
+/* Dots of the second pass over columns to similarities. */
+static void finish_columns(struct job *job) {
+  static const int weight_of_sign[SIGNS] = {ALL, POSITIVE, NEGATIVE, POSITIVE};
+  for (int sign = 0; sign < SIGNS; sign++) {
+    double *profile = job->similarity->profile[sign];
+    const double *weights = job->weights + weight_of_sign[sign] * job->filters;
+    for (int64_t j = 0; j < job->filters; j++) {
+      double diagonal = sign != POSITIVE_NEGATIVE && weights[j] > 0 ? 1.0 : 0.0;
+      profile[j] =
+          kldsel_clamp_similarity(sign, (weights[j] * profile[j] - diagonal) / (double)(job->filters - 1));
+    }
+  }
+}
+
+static void dot_row_totals(struct job *job) {
+  const double *all = job->totals, *positive = all + job->elements, *negative = positive + job->elements;
+  job->mean_dots[ALL] = kldsel_dot(job->kernels, all, all, job->elements);
+  job->mean_dots[POSITIVE] = kldsel_dot(job->kernels, positive, positive, job->elements);
+  job->mean_dots[NEGATIVE] = kldsel_dot(job->kernels, negative, negative, job->elements);
+  job->mean_dots[POSITIVE_NEGATIVE] = kldsel_dot(job->kernels, positive, negative, job->elements);
+}
+
+/* Sum of C_ii over the filters. */
+static double diagonal_sum(const struct job *job, int part) {
+  double sum = 0.0;
+  for (int64_t i = 0; i < job->filters; i++) {
+    switch (job->walk) {
+    case WALK_ROWS:
+      sum += job->weights[i * SIGN_PARTS + part] > 0;
+      break;
+    case WALK_COLUMNS:
+      sum += job->weights[part * job->filters + i] > 0;
+      break;
+    default:
+      sum += job->diagonal[i * SIGN_PARTS + part];
+    }
+  }
+  return sum;
+}
+
+static void finish_means(const struct job *job, struct similarity *similarity) {
+  double pairs = (double)job->filters * (double)(job->filters - 1);
+  double slices = job->walk == WALK_SLICES ? (double)job->slices : 1.0;
+  for (int sign = 0; sign < SIGNS; sign++) {
+    double diagonal = sign == POSITIVE_NEGATIVE ? 0.0 : diagonal_sum(job, sign);
+    similarity->mean[sign] =
+        kldsel_clamp_similarity(sign, (job->mean_dots[sign] / slices - diagonal) / pairs);
+  }
+}
+
+static kldsel_status run_job(struct job *job, struct similarity *similarity, int *found) {
+  static const task_function first_pass[] = {kldsel_rows_first_pass, kldsel_columns_first_pass,
+                                             kldsel_slices_first_pass};
+  static const task_function second_pass[] = {kldsel_rows_second_pass, kldsel_columns_second_pass,
+                                              kldsel_slices_second_pass};
+  run_pass(job, first_pass[job->walk]);
+  if (job->walk == WALK_COLUMNS) weigh_columns(job);
+  *found = highest_found(job);
+  if (progress_cancelled(job->progress)) return KLDSEL_ERROR_CANCELLED;
+  if (*found == SCAN_NOT_FINITE) return KLDSEL_ERROR_NOT_FINITE;
+  add_counts(job, similarity);
+  if (job->filters < 2) {
+    for (int sign = 0; sign < SIGNS; sign++) similarity->mean[sign] = (double)NAN;
+    return KLDSEL_OK;
+  }
+  if (*found == SCAN_EXTREME && job->walk != WALK_SLICES) return KLDSEL_OK;
+  if (job->walk == WALK_COLUMNS)
+    clear_profiles(job);
+  else
+    dot_row_totals(job);
+  run_pass(job, second_pass[job->walk]);
+  if (progress_cancelled(job->progress)) return KLDSEL_ERROR_CANCELLED;
+  if (job->walk == WALK_COLUMNS) finish_columns(job);
+  finish_means(job, similarity);
+  return KLDSEL_OK;
+}
+
+kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
+                                    int32_t granularity, int32_t threads, const struct allocator *allocator,
+                                    struct progress *progress, int32_t worker,
+                                    struct similarity *similarity) {
+  int by_kernel = granularity == KLDSEL_GRANULARITY_KERNEL && tensor->channels > 1;
+  int sliced = by_kernel;
+  for (;;) {
+    struct job job = {.tensor = tensor,
+                      .kernels = kernels,
+                      .progress = progress,
+                      .similarity = similarity,
+                      .threads = threads,
+                      .worker = worker,
+                      .filter_axes = kldsel_axes_of(tensor, tensor->filter_axes),
+                      .element_axes = kldsel_element_axes(tensor),
+                      .filters = tensor->filters,
+                      .elements = tensor->elements,
+                      .slices = by_kernel ? tensor->channels : 1,
+                      .again = sliced && !by_kernel};
+    choose_walk(&job, sliced);
+    void *scratch;
+    TRY(allocate_scratch(&job, allocator, &scratch));
+    int found;
+    kldsel_status status = run_job(&job, similarity, &found);
+    kldsel_release(allocator, scratch);
+    if (status != KLDSEL_OK || found != SCAN_EXTREME || sliced) return status;
+    sliced = 1; /* squares might be lost: once more, with care */
+  }
+}

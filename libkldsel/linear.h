@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The linear-time path from a layer's weights to its similarity profiles.
+ *
+ * With s = sum over j of y_j/|y_j|, the profile is c_i = (<x_i/|x_i|, s> - C_ii) / (M - 1) and its mean
+ * (<s_x, s_y> - sum of C_ii) / (M (M - 1)): two passes over the weights, no M x M matrix. */
+#ifndef KLDSEL_LINEAR_H
+#define KLDSEL_LINEAR_H
+
+#include "progress.h"
+#include "tensor.h"
+
+struct kernels;
+
+struct similarity {
+  double *profile[4]; /* by sign, M each, in the caller's memory; not written where M < 2 */
+  double mean[4];     /* NaN where M < 2 */
+  int64_t positive;   /* counts of weights */
+  int64_t negative;
+};
+
+/* worker is the calling thread's number. NOT_FINITE and CANCELLED leave the error text to the caller, who
+ * knows what the layer is called. */
+kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
+                                    int32_t granularity, int32_t threads, const struct allocator *allocator,
+                                    struct progress *progress, int32_t worker, struct similarity *similarity);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The two passes where every slice of every filter is normalised explicitly: slower, but for any magnitudes
+ * and for granularity kernel, where a filter has one slice for each input channel. */
+#include "linear_job.h"
+#include "normalize.h"
+
+/* A filter's sign parts, normalised, [3][K] in the slot; diagonal[part] becomes C_ii. */
+static const double *fetch_parts(const struct job *job, int64_t filter, int32_t slot, double *diagonal) {
+  double *all = job->slot_lines + slot * job->slot_lines_size;
+  double *positive = all + job->elements, *negative = positive + job->elements;
+  kldsel_gather_filter(job->tensor, &job->filter_axes, &job->element_axes, filter, all);
+  int found = job->kernels->scan(all, (size_t)job->elements);
+  if (found == SCAN_NOT_FINITE) note_found(job, slot, found);
+  int64_t *counts = &job->slot_counts[2 * slot];
+  for (int64_t k = 0; k < job->elements; k++) {
+    positive[k] = all[k] > 0 ? all[k] : 0.0;
+    negative[k] = all[k] < 0 ? all[k] : 0.0;
+    counts[0] += all[k] > 0;
+    counts[1] += all[k] < 0;
+  }
+  for (int part = 0; part < SIGN_PARTS; part++) {
+    int64_t not_zero =
+        kldsel_normalize_slices(job->kernels, all + part * job->elements, job->slices, job->elements);
+    diagonal[part] = (double)not_zero / (double)job->slices;
+  }
+  return all;
+}
+
+void kldsel_slices_first_pass(void *context, size_t chunk, int32_t task_worker) {
+  struct job *job = context;
+  int32_t slot = slot_of(job, task_worker);
+  int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
+  double *sums = kldsel_begin_chunk_sums(job, slot);
+  for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i++) {
+    const double *parts = fetch_parts(job, i, slot, job->diagonal + i * SIGN_PARTS);
+    for (int64_t k = 0; k < SIGN_PARTS * job->elements; k++) sums[k] += parts[k];
+  }
+  kldsel_end_chunk_sums(job, chunk, sums);
+  int64_t weights = job->again ? 0 : (end - begin) * job->elements / 2;
+  progress_add(job->progress, (uint64_t)weights, worker_of(job, task_worker));
+}
+
+void kldsel_slices_second_pass(void *context, size_t chunk, int32_t task_worker) {
+  struct job *job = context;
+  int32_t slot = slot_of(job, task_worker);
+  int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
+  static const int x_part[SIGNS] = {ALL, POSITIVE, NEGATIVE, POSITIVE};
+  static const int y_part[SIGNS] = {ALL, POSITIVE, NEGATIVE, NEGATIVE};
+  for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i++) {
+    double *diagonal = job->diagonal + i * SIGN_PARTS;
+    const double *parts = fetch_parts(job, i, slot, diagonal);
+    for (int sign = 0; sign < SIGNS; sign++) {
+      double dot = kldsel_dot(job->kernels, parts + x_part[sign] * job->elements,
+                              job->totals + y_part[sign] * job->elements, job->elements);
+      double own = sign == POSITIVE_NEGATIVE ? 0.0 : diagonal[sign];
+      job->similarity->profile[sign][i] =
+          kldsel_clamp_similarity(sign, (dot / (double)job->slices - own) / (double)(job->filters - 1));
+    }
+  }
+  int64_t weights = (end - begin) * job->elements;
+  progress_add(job->progress, (uint64_t)(weights - weights / 2), worker_of(job, task_worker));
+}

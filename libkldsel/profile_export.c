@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Profiles as plain doubles, and back. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "options.h"
+#include "profile.h"
+
+#define MAGIC 1802265715.0 /* the bytes of "klds" */
+#define FORMAT 1.0
+
+/* Where a field lies. */
+enum {
+  AT_MAGIC,
+  AT_FORMAT,
+  AT_FILTERS,
+  AT_ELEMENTS,
+  AT_GRANULARITY,
+  AT_DISTRIBUTION,
+  AT_TEMPERATURE,
+  AT_POSITIVE,
+  AT_NEGATIVE,
+  AT_MEAN,
+  AT_WITHIN = AT_MEAN + PROFILE_SIGNS,
+  AT_VALUES = AT_WITHIN + PROFILE_SIGNS
+};
+
+/* Above, doubles do not hold every integer. */
+#define LARGEST_INTEGER 0x1p53
+
+kldsel_status kldsel_profile_export(const kldsel_profile *profile, double *values, size_t capacity,
+                                    size_t *length) {
+  REQUIRE_NOT_NULL(profile);
+  REQUIRE_NOT_NULL(length);
+  size_t needed = AT_VALUES;
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++) needed += profile->length[sign];
+  if (capacity == 0) {
+    *length = needed;
+    return KLDSEL_OK;
+  }
+  REQUIRE(values != NULL, "values is NULL");
+  if (capacity < needed)
+    return kldsel_fail(KLDSEL_ERROR_MISMATCH, "capacity is %zu; the profile needs %zu", capacity, needed);
+  values[AT_MAGIC] = MAGIC;
+  values[AT_FORMAT] = FORMAT;
+  values[AT_FILTERS] = (double)profile->filters;
+  values[AT_ELEMENTS] = (double)profile->elements;
+  values[AT_GRANULARITY] = profile->granularity;
+  values[AT_DISTRIBUTION] = profile->distribution;
+  values[AT_TEMPERATURE] = profile->within_temperature;
+  values[AT_POSITIVE] = (double)profile->positive;
+  values[AT_NEGATIVE] = (double)profile->negative;
+  memcpy(values + AT_MEAN, profile->mean, sizeof profile->mean);
+  memcpy(values + AT_WITHIN, profile->within, sizeof profile->within);
+  memcpy(values + AT_VALUES, profile->values[0], (needed - AT_VALUES) * sizeof *values);
+  *length = needed;
+  return KLDSEL_OK;
+}
+
+static kldsel_status check_integer(const double *values, int at, const char *name, double lowest,
+                                   double highest) {
+  double value = values[at];
+  REQUIRE(value >= lowest && value <= highest && value == floor(value),
+          "values[%d] (%s) is %.17g; must be an integer from %.0f to %.0f", at, name, value, lowest, highest);
+  return KLDSEL_OK;
+}
+
+static kldsel_status check_fields(const double *values) {
+  REQUIRE(values[AT_MAGIC] == MAGIC, "values[0] is %.17g: this is no exported profile", values[AT_MAGIC]);
+  REQUIRE(values[AT_FORMAT] == FORMAT, "values[1] (format) is %.17g; this library knows 1",
+          values[AT_FORMAT]);
+  TRY(check_integer(values, AT_FILTERS, "filters", 1, LARGEST_INTEGER));
+  TRY(check_integer(values, AT_ELEMENTS, "elements", 1, LARGEST_INTEGER));
+  TRY(check_integer(values, AT_GRANULARITY, "granularity", KLDSEL_GRANULARITY_FILTER,
+                    KLDSEL_GRANULARITY_KERNEL));
+  TRY(check_integer(values, AT_DISTRIBUTION, "distribution", KLDSEL_DISTRIBUTION_PROFILE,
+                    KLDSEL_DISTRIBUTION_PAIRS));
+  double temperature = values[AT_TEMPERATURE], weights = values[AT_FILTERS] * values[AT_ELEMENTS];
+  REQUIRE(temperature >= 0 && isfinite(temperature),
+          "values[%d] (temperature) is %.17g; must be finite and >= 0", AT_TEMPERATURE, temperature);
+  TRY(check_integer(values, AT_POSITIVE, "positive weights", 0, fmin(weights, LARGEST_INTEGER)));
+  TRY(check_integer(values, AT_NEGATIVE, "negative weights", 0,
+                    fmin(weights, LARGEST_INTEGER) - values[AT_POSITIVE]));
+  return KLDSEL_OK;
+}
+
+static kldsel_status check_range(const double *values, size_t at, const char *name, double lowest,
+                                 double highest) {
+  REQUIRE(values[at] >= lowest && values[at] <= highest, "values[%zu] (%s) is %.17g; must be %g to %g", at,
+          name, values[at], lowest, highest);
+  return KLDSEL_OK;
+}
+
+static kldsel_status check_similarities(const double *values, const struct kldsel_profile *profile) {
+  size_t at = AT_VALUES;
+  for (int sign = 0; sign < PROFILE_SIGNS && profile->filters > 1; sign++) {
+    double lowest = sign + 1 == KLDSEL_SIGN_ALL || sign + 1 == KLDSEL_SIGN_POSITIVE_NEGATIVE ? -1.0 : 0.0;
+    double highest = sign + 1 == KLDSEL_SIGN_POSITIVE_NEGATIVE ? 0.0 : 1.0;
+    TRY(check_range(values, (size_t)(AT_MEAN + sign), "mean similarity", lowest, highest));
+    if (profile->within_temperature > 0)
+      TRY(check_range(values, (size_t)(AT_WITHIN + sign), "divergence within", 0.0, (double)INFINITY));
+    for (size_t i = 0; i < profile->length[sign]; i++, at++)
+      TRY(check_range(values, at, "similarity", lowest, highest));
+  }
+  return KLDSEL_OK;
+}
+
+kldsel_status kldsel_profile_import(const double *values, size_t length, const kldsel_options *options,
+                                    kldsel_profile **profile) {
+  REQUIRE_NOT_NULL(values);
+  REQUIRE_NOT_NULL(profile);
+  if (length < AT_VALUES)
+    return kldsel_fail(KLDSEL_ERROR_MISMATCH, "length is %zu; a profile has %d at least", length, AT_VALUES);
+  TRY(check_fields(values));
+  struct kldsel_options chosen = kldsel_options_or_default(options);
+  struct kldsel_profile head = {.allocator = chosen.allocator,
+                                .filters = (int64_t)values[AT_FILTERS],
+                                .elements = (int64_t)values[AT_ELEMENTS],
+                                .granularity = (int32_t)values[AT_GRANULARITY],
+                                .distribution = (int32_t)values[AT_DISTRIBUTION],
+                                .within_temperature = values[AT_TEMPERATURE],
+                                .positive = (int64_t)values[AT_POSITIVE],
+                                .negative = (int64_t)values[AT_NEGATIVE]};
+  memcpy(head.mean, values + AT_MEAN, sizeof head.mean);
+  memcpy(head.within, values + AT_WITHIN, sizeof head.within);
+  size_t needed = AT_VALUES;
+  TRY(kldsel_profile_lengths(&head));
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++) needed += head.length[sign];
+  if (length != needed)
+    return kldsel_fail(KLDSEL_ERROR_MISMATCH, "length is %zu; a profile of %" PRId64 " filters has %zu",
+                       length, head.filters, needed);
+  TRY(check_similarities(values, &head));
+  TRY(kldsel_profile_allocate(&head, profile));
+  memcpy((*profile)->values[0], values + AT_VALUES, (needed - AT_VALUES) * sizeof *values);
+  return KLDSEL_OK;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tensors to profiles: layers in parallel, large ones split over the threads. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "cpu.h"
+#include "linear.h"
+#include "pairs.h"
+#include "profile.h"
+#include "threads.h"
+
+/* Splitting a smaller layer over threads costs more than it gains. */
+#define FEWEST_WEIGHTS_TO_SPLIT (1 << 18)
+
+/* The layers of one call. */
+struct batch {
+  const kldsel_tensor *const *tensors;
+  size_t count;
+  const struct kldsel_options *options;
+  const struct kernels *kernels;
+  struct progress progress;
+  size_t *by_size;           /* layer indices, largest first */
+  size_t split;              /* the first of them that are run on all threads, one after the other */
+  kldsel_profile **profiles; /* by layer */
+  pthread_mutex_t failing;   /* guards the rest: the first layer in network order that failed */
+  size_t failed_layer;
+  kldsel_status failed_status;
+  char failed_text[256];
+};
+
+/* Where the profiles of M values go before or instead of the profile's own. */
+static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *tensor, int32_t threads,
+                             int32_t worker, struct kldsel_profile *profile,
+                             double *const similarity_room[PROFILE_SIGNS]) {
+  const struct allocator *allocator = &batch->options->allocator;
+  struct similarity similarity = {.mean = {0}};
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++) similarity.profile[sign] = similarity_room[sign];
+  TRY(kldsel_linear_profile(tensor, batch->kernels, profile->granularity, threads, allocator,
+                            &batch->progress, worker, &similarity));
+  profile->positive = similarity.positive;
+  profile->negative = similarity.negative;
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
+    profile->mean[sign] = similarity.mean[sign];
+    profile->within[sign] = (double)NAN;
+  }
+  int by_pairs = profile->distribution == KLDSEL_DISTRIBUTION_PAIRS;
+  if (profile->filters < 2 || (!by_pairs && profile->within_temperature == 0)) return KLDSEL_OK;
+  struct pairs pairs = {.within_wanted = profile->within_temperature > 0,
+                        .temperature = profile->within_temperature};
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++)
+    pairs.values[sign] = by_pairs ? profile->values[sign] : NULL;
+  TRY(kldsel_pairs_compute(tensor, batch->kernels, profile->granularity, allocator, &batch->progress, worker,
+                           &pairs));
+  memcpy(profile->within, pairs.within, sizeof profile->within);
+  return KLDSEL_OK;
+}
+
+static kldsel_status create(struct batch *batch, const struct kldsel_tensor *tensor, int32_t threads,
+                            int32_t worker, struct kldsel_profile **profile) {
+  const struct kldsel_options *options = batch->options;
+  struct kldsel_profile head = {.allocator = options->allocator,
+                                .filters = tensor->filters,
+                                .elements = tensor->elements,
+                                .granularity = kldsel_granularity_of(options),
+                                .distribution = kldsel_distribution_of(options)};
+  if (kldsel_reference_of(options) == KLDSEL_REFERENCE_WITHIN) head.within_temperature = options->temperature;
+  struct kldsel_profile *made;
+  TRY(kldsel_profile_allocate(&head, &made));
+  kldsel_status status;
+  if (head.distribution == KLDSEL_DISTRIBUTION_PROFILE) {
+    status = compute(batch, tensor, threads, worker, made, made->values);
+  } else {
+    void *memory;
+    status = kldsel_allocate(&head.allocator, PROFILE_SIGNS * (size_t)tensor->filters, sizeof(double),
+                             "profile", &memory);
+    if (status == KLDSEL_OK) {
+      double *room[PROFILE_SIGNS];
+      for (int sign = 0; sign < PROFILE_SIGNS; sign++) room[sign] = (double *)memory + sign * tensor->filters;
+      status = compute(batch, tensor, threads, worker, made, room);
+      kldsel_release(&head.allocator, memory);
+    }
+  }
+  if (status == KLDSEL_OK)
+    *profile = made;
+  else
+    kldsel_profile_free(made);
+  return status;
+}
+
+/* A layer that failed does not stop the others: so which error is told does not depend on timing. */
+static void run_layer(struct batch *batch, size_t layer, int32_t threads, int32_t worker) {
+  if (batch->tensors[layer] == NULL || progress_cancelled(&batch->progress)) return;
+  kldsel_status status = create(batch, batch->tensors[layer], threads, worker, &batch->profiles[layer]);
+  if (status == KLDSEL_OK) return;
+  pthread_mutex_lock(&batch->failing);
+  if (batch->failed_status == KLDSEL_OK || layer < batch->failed_layer) {
+    batch->failed_layer = layer;
+    batch->failed_status = status;
+    snprintf(batch->failed_text, sizeof batch->failed_text, "%s", kldsel_last_error());
+  }
+  pthread_mutex_unlock(&batch->failing);
+}
+
+static void run_small_layer(void *context, size_t task, int32_t worker) {
+  struct batch *batch = context;
+  run_layer(batch, batch->by_size[batch->split + task], 1, worker);
+}
+
+static uint64_t weights_of(const struct batch *batch, size_t layer) {
+  const struct kldsel_tensor *tensor = batch->tensors[layer];
+  return tensor != NULL ? (uint64_t)(tensor->filters * tensor->elements) : 0;
+}
+
+struct sized {
+  uint64_t weights;
+  size_t layer;
+};
+
+static int by_weights_then_layer(const void *a, const void *b) {
+  const struct sized *x = a, *y = b;
+  if (x->weights != y->weights) return x->weights > y->weights ? -1 : 1;
+  return x->layer < y->layer ? -1 : 1;
+}
+
+/* Largest first; those that would keep one thread busy long after the others are split over all of them. */
+static kldsel_status schedule(struct batch *batch, int32_t threads, uint64_t total) {
+  void *memory;
+  TRY(kldsel_allocate(&batch->options->allocator, batch->count, sizeof(struct sized), "profiles", &memory));
+  struct sized *sized = memory;
+  for (size_t i = 0; i < batch->count; i++) sized[i] = (struct sized){weights_of(batch, i), i};
+  qsort(sized, batch->count, sizeof *sized, by_weights_then_layer);
+  batch->split = 0;
+  for (size_t i = 0; i < batch->count; i++) {
+    batch->by_size[i] = sized[i].layer;
+    int split = threads > 1 && sized[i].weights >= FEWEST_WEIGHTS_TO_SPLIT &&
+                sized[i].weights > total / (2 * (uint64_t)threads);
+    if (split) batch->split++;
+  }
+  kldsel_release(&batch->options->allocator, memory);
+  return KLDSEL_OK;
+}
+
+/* The text of the failure, on the calling thread; label is what the array of tensors is called, NULL for one.
+ */
+static kldsel_status tell_failure(struct batch *batch, const char *label) {
+  if (progress_cancelled(&batch->progress))
+    return kldsel_fail(KLDSEL_ERROR_CANCELLED, "cancelled by the progress callback");
+  if (batch->failed_status == KLDSEL_OK) return KLDSEL_OK;
+  char name[48] = "tensor";
+  if (label != NULL) snprintf(name, sizeof name, "%s[%zu]", label, batch->failed_layer);
+  if (batch->failed_status == KLDSEL_ERROR_NOT_FINITE)
+    return kldsel_tensor_require_finite(batch->tensors[batch->failed_layer], name);
+  return kldsel_fail(batch->failed_status, "%s: %s", name, batch->failed_text);
+}
+
+static kldsel_status run_batch(struct batch *batch, const char *label) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < batch->count; i++) {
+    total += weights_of(batch, i);
+    batch->profiles[i] = NULL;
+  }
+  int32_t threads = kldsel_thread_count(batch->options->threads);
+  TRY(schedule(batch, threads, total));
+  progress_begin(&batch->progress, batch->options, total);
+  pthread_mutex_init(&batch->failing, NULL);
+  for (size_t i = 0; i < batch->split; i++) run_layer(batch, batch->by_size[i], threads, 0);
+  kldsel_run_tasks(threads, batch->count - batch->split, run_small_layer, batch);
+  pthread_mutex_destroy(&batch->failing);
+  progress_end(&batch->progress);
+  kldsel_status status = tell_failure(batch, label);
+  if (status != KLDSEL_OK)
+    for (size_t i = 0; i < batch->count; i++) kldsel_profile_free(batch->profiles[i]);
+  return status;
+}
+
+kldsel_status kldsel_profiles_create(const kldsel_tensor *const *tensors, size_t count,
+                                     const struct kldsel_options *options, const char *label,
+                                     kldsel_profile **profiles) {
+  struct batch batch = {.tensors = tensors, .count = count, .options = options};
+  TRY(kldsel_cpu_kernels(options->cpu_level, &batch.kernels));
+  void *by_size, *made;
+  TRY(kldsel_allocate(&options->allocator, count, sizeof *batch.by_size, "profiles", &by_size));
+  kldsel_status status =
+      kldsel_allocate(&options->allocator, count, sizeof *batch.profiles, "profiles", &made);
+  if (status == KLDSEL_OK) {
+    batch.by_size = by_size;
+    batch.profiles = made;
+    status = run_batch(&batch, label);
+    if (status == KLDSEL_OK) memcpy(profiles, made, count * sizeof *profiles);
+    kldsel_release(&options->allocator, made);
+  }
+  kldsel_release(&options->allocator, by_size);
+  return status;
+}
+
+kldsel_status kldsel_profile_create(const kldsel_tensor *tensor, const kldsel_options *options,
+                                    kldsel_profile **profile) {
+  REQUIRE_NOT_NULL(tensor);
+  REQUIRE_NOT_NULL(profile);
+  struct kldsel_options chosen = kldsel_options_or_default(options);
+  return kldsel_profiles_create(&tensor, 1, &chosen, NULL, profile);
+}
+
+kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *tensors, size_t count,
+                                         const kldsel_options *options, kldsel_profile **profiles) {
+  REQUIRE_NOT_NULL(tensors);
+  REQUIRE(count > 0, "count is 0");
+  for (size_t i = 0; i < count; i++) REQUIRE(tensors[i] != NULL, "tensors[%zu] is NULL", i);
+  REQUIRE_NOT_NULL(profiles);
+  struct kldsel_options chosen = kldsel_options_or_default(options);
+  return kldsel_profiles_create(tensors, count, &chosen, "tensors", profiles);
+}

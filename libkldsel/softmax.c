@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
+
+#include "check.h"
+
+kldsel_status kldsel_softmax(const double *values, size_t n, double temperature, double *probabilities) {
+  REQUIRE_NOT_NULL(values);
+  REQUIRE(n > 0, "n is 0");
+  REQUIRE(temperature > 0 && isfinite(temperature), "temperature is %g; must be finite and > 0", temperature);
+  REQUIRE_NOT_NULL(probabilities);
+  double highest = -(double)INFINITY;
+  for (size_t i = 0; i < n; i++) {
+    if (!isfinite(values[i])) return kldsel_fail(KLDSEL_ERROR_NOT_FINITE, "values[%zu] is %g", i, values[i]);
+    if (values[i] > highest) highest = values[i];
+  }
+  double total = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    probabilities[i] = exp((values[i] - highest) / temperature);
+    total += probabilities[i];
+  }
+  for (size_t i = 0; i < n; i++) probabilities[i] /= total;
+  return KLDSEL_OK;
+}
