@@ -1,278 +1,466 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Built once per CPU level; KLDSEL_KERNELS names the table. Vectors of eight doubles are the compiler's: it
- * splits them into what the level has. */
+/* Built once per CPU level; KLDSEL_KERNELS names the table. Vectors are the compiler's, as wide as the level
+ * has them: the eight lanes are walked one vector's worth at a time. */
 #include "kernels.h"
 
 #include <string.h>
 
-typedef double f64x8 __attribute__((vector_size(64)));
-typedef int64_t i64x8 __attribute__((vector_size(64)));
-typedef float f32x8 __attribute__((vector_size(32)));
-typedef int32_t i32x8 __attribute__((vector_size(32)));
-typedef uint32_t u32x8 __attribute__((vector_size(32)));
-typedef uint16_t u16x8 __attribute__((vector_size(16)));
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+/* Bytes of the vectors that the level has. */
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+/* Vector registers. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define REGISTERS 32
+#else
+#define REGISTERS 16
+#endif
+
+enum {
+  LANES = 8,
+  WIDTH = VECTOR_BYTES / 8, /* lanes of one vector */
+  HELD = REGISTERS / 8      /* lines whose running sums fit in them */
+};
+
+typedef double f64v __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t i64v __attribute__((vector_size(VECTOR_BYTES)));
+typedef float f32v __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef int32_t i32v __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef uint32_t u32v __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef uint16_t u16v __attribute__((vector_size(VECTOR_BYTES / 4)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum {
-  LANES = 8
-};
-
-INLINE double add_lanes(f64x8 v) {
+INLINE double add_lanes(const double *v) {
   return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
 }
 
-INLINE int64_t count_lanes(i64x8 v) {
-  return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
-}
-
-INLINE f64x8 load_f64(const void *at) {
-  f64x8 v;
+INLINE f64v load_f64(const void *at) {
+  f64v v;
   memcpy(&v, at, sizeof v);
   return v;
 }
 
-INLINE void store_f64(double *at, f64x8 v) {
+INLINE void store_f64(double *at, f64v v) {
   memcpy(at, &v, sizeof v);
 }
 
-INLINE f64x8 load_f32(const void *at) {
-  f32x8 v;
+INLINE f64v widen(f32v v) {
+#if defined(__AVX512F__)
+  return _mm512_cvtps_pd(v); /* gcc 12 would do it in halves */
+#else
+  return __builtin_convertvector(v, f64v);
+#endif
+}
+
+INLINE f64v load_f32(const void *at) {
+  f32v v;
   memcpy(&v, at, sizeof v);
-  return __builtin_convertvector(v, f64x8);
+  return widen(v);
 }
 
-INLINE f64x8 load_bf16(const void *at) {
-  u16x8 half;
+INLINE f64v load_bf16(const void *at) {
+  u16v half;
   memcpy(&half, at, sizeof half);
-  u32x8 bits = __builtin_convertvector(half, u32x8) << 16;
-  return __builtin_convertvector((f32x8)bits, f64x8);
+  u32v bits = __builtin_convertvector(half, u32v) << 16;
+  return widen((f32v)bits);
 }
 
-INLINE f64x8 load_f16(const void *at) {
-  u16x8 half;
+INLINE f64v load_f16(const void *at) {
+  u16v half;
   memcpy(&half, at, sizeof half);
-  u32x8 wide = __builtin_convertvector(half, u32x8);
-  u32x8 magnitude = wide & 0x7fff, sign = (wide & 0x8000) << 16;
+#if defined(__AVX512F__)
+  return widen(_mm256_maskz_cvtph_ps(0xff, (__m128i)half));
+#else
+  u32v wide = __builtin_convertvector(half, u32v);
+  u32v magnitude = wide & 0x7fff, sign = (wide & 0x8000) << 16;
   /* The exponent moves to the single's bias; where all its bits are set they stay so. */
-  u32x8 special = (u32x8)(magnitude >= 0x7c00) & 0x38000000;
-  u32x8 normal = (magnitude << 13) + 0x38000000 + special;
+  u32v special = (u32v)(magnitude >= 0x7c00) & 0x38000000;
+  u32v normal = (magnitude << 13) + 0x38000000 + special;
   /* A subnormal half is an integer times 2^-24, which is a normal single. */
-  u32x8 subnormal = (u32x8)(__builtin_convertvector((i32x8)magnitude, f32x8) * 0x1p-24f);
-  u32x8 is_subnormal = (u32x8)(magnitude < 0x0400);
-  u32x8 bits = sign | (subnormal & is_subnormal) | (normal & ~is_subnormal);
-  return __builtin_convertvector((f32x8)bits, f64x8);
+  u32v subnormal = (u32v)(__builtin_convertvector((i32v)magnitude, f32v) * 0x1p-24f);
+  u32v is_subnormal = (u32v)(magnitude < 0x0400);
+  u32v bits = sign | (subnormal & is_subnormal) | (normal & ~is_subnormal);
+  return widen((f32v)bits);
+#endif
 }
 
-typedef f64x8 load_function(const void *at);
+typedef f64v load_function(const void *at);
 
-/* n < LANES elements, the others 0. */
-INLINE f64x8 load_tail(load_function *load, size_t bytes, const char *at, size_t n) {
-  char padded[LANES * sizeof(double)] = {0};
-  memcpy(padded, at, n * bytes);
-  return load(padded);
-}
-
-INLINE f64x8 load_line(load_function *load, size_t bytes, const void *line, size_t k, size_t n) {
-  const char *at = (const char *)line + k * bytes;
-  return n - k >= LANES ? load(at) : load_tail(load, bytes, at, n - k);
-}
-
-INLINE f64x8 load_sums(const double *sums, size_t k, size_t n) {
-  return load_line(load_f64, sizeof(double), sums, k, n);
-}
-
-INLINE void store_sums(double *sums, size_t k, size_t n, f64x8 v) {
-  if (n - k >= LANES)
-    store_f64(sums + k, v);
-  else
-    memcpy(sums + k, &v, (n - k) * sizeof(double));
+INLINE int least(int a, int b) {
+  return a < b ? a : b;
 }
 
 struct parts {
-  f64x8 positive, negative;
+  f64v positive, negative;
 };
 
 /* NaN and infinities of either sign end up in the negative part as NaN or infinity: none is lost. */
-INLINE struct parts split(f64x8 x) {
-  f64x8 positive = (f64x8)((i64x8)x & (x > 0));
+INLINE struct parts split(f64v x) {
+  f64v positive = (f64v)((i64v)x & (x > 0));
   return (struct parts){positive, x - positive};
 }
 
-INLINE void row_norms(load_function *load, size_t bytes, const void *const *lines, int count, size_t n,
+/* The kernels proper, over n elements, a multiple of LANES; what is left comes padded with zeros. */
+
+/* The signs of n elements, from their bits: as an integer of its width a number is > 0 exactly where it is
+ * positive, and < 0 where it is negative, but for -0, the lowest integer. */
+#define COUNT_SIGNS(bits_type, lowest)                                                                       \
+  do {                                                                                                       \
+    const unsigned char *bytes = line;                                                                       \
+    bits_type positive = 0, negative = 0;                                                                    \
+    for (size_t k = 0; k < n; k++) {                                                                         \
+      bits_type bits;                                                                                        \
+      memcpy(&bits, bytes + k * sizeof bits, sizeof bits);                                                   \
+      positive = (bits_type)(positive + (bits > 0));                                                         \
+      negative = (bits_type)(negative + (bits < 0) - (bits == (lowest)));                                    \
+    }                                                                                                        \
+    *positive_count += positive;                                                                             \
+    *negative_count += negative;                                                                             \
+  } while (0)
+
+INLINE void count_signs(size_t bytes_each, const void *line, size_t n, int64_t *positive_count,
+                        int64_t *negative_count) {
+  if (bytes_each == sizeof(int16_t))
+    COUNT_SIGNS(int16_t, INT16_MIN);
+  else if (bytes_each == sizeof(int32_t))
+    COUNT_SIGNS(int32_t, INT32_MIN);
+  else
+    COUNT_SIGNS(int64_t, INT64_MIN);
+}
+
+INLINE void row_norms(load_function *load, size_t bytes, const char *const *lines, int count, size_t n,
                       struct norms *norms) {
-  f64x8 positive_squares[LINES] = {0}, negative_squares[LINES] = {0};
-  i64x8 positive_count[LINES] = {0}, negative_count[LINES] = {0};
-  for (size_t k = 0; k < n; k += LANES) {
+  double squares[LINES][2][LANES];
+  for (int lane = 0; lane < LANES; lane += WIDTH) {
+    f64v positive_squares[LINES] = {{0}}, negative_squares[LINES] = {{0}};
+    for (size_t k = (size_t)lane; k < n; k += LANES) {
+      for (int r = 0; r < count; r++) {
+        struct parts part = split(load(lines[r] + k * bytes));
+        positive_squares[r] += part.positive * part.positive;
+        negative_squares[r] += part.negative * part.negative;
+      }
+    }
     for (int r = 0; r < count; r++) {
-      f64x8 x = load_line(load, bytes, lines[r], k, n);
-      struct parts part = split(x);
-      positive_squares[r] += part.positive * part.positive;
-      negative_squares[r] += part.negative * part.negative;
-      positive_count[r] -= x > 0;
-      negative_count[r] -= x < 0;
+      store_f64(&squares[r][0][lane], positive_squares[r]);
+      store_f64(&squares[r][1][lane], negative_squares[r]);
     }
   }
   for (int r = 0; r < count; r++) {
-    norms[r].positive_squares += add_lanes(positive_squares[r]);
-    norms[r].negative_squares += add_lanes(negative_squares[r]);
-    norms[r].positive_count += count_lanes(positive_count[r]);
-    norms[r].negative_count += count_lanes(negative_count[r]);
+    norms[r].positive_squares += add_lanes(squares[r][0]);
+    norms[r].negative_squares += add_lanes(squares[r][1]);
+    count_signs(bytes, lines[r], n, &norms[r].positive_count, &norms[r].negative_count);
   }
 }
 
-INLINE void row_accumulate(load_function *load, size_t bytes, const void *const *lines, int count, size_t n,
+INLINE void row_accumulate(load_function *load, size_t bytes, const char *const *lines, int count, size_t n,
                            const double (*weights)[SIGN_PARTS], double *const *sums) {
-  for (size_t k = 0; k < n; k += LANES) {
-    f64x8 all = {0}, positive = {0}, negative = {0};
+  for (size_t k = 0; k < n; k += WIDTH) {
+    f64v all = {0}, positive = {0}, negative = {0};
     for (int r = 0; r < count; r++) {
-      f64x8 x = load_line(load, bytes, lines[r], k, n);
+      f64v x = load(lines[r] + k * bytes);
       struct parts part = split(x);
       all += x * weights[r][ALL];
       positive += part.positive * weights[r][POSITIVE];
       negative += part.negative * weights[r][NEGATIVE];
     }
-    store_sums(sums[ALL], k, n, load_sums(sums[ALL], k, n) + all);
-    store_sums(sums[POSITIVE], k, n, load_sums(sums[POSITIVE], k, n) + positive);
-    store_sums(sums[NEGATIVE], k, n, load_sums(sums[NEGATIVE], k, n) + negative);
+    store_f64(sums[ALL] + k, load_f64(sums[ALL] + k) + all);
+    store_f64(sums[POSITIVE] + k, load_f64(sums[POSITIVE] + k) + positive);
+    store_f64(sums[NEGATIVE] + k, load_f64(sums[NEGATIVE] + k) + negative);
   }
 }
 
-INLINE void row_dots(load_function *load, size_t bytes, const void *const *lines, int count, size_t n,
+INLINE void row_dots(load_function *load, size_t bytes, const char *const *lines, int count, size_t n,
                      const double *const *sums, double (*dots)[SIGNS]) {
-  f64x8 dot[LINES][SIGNS] = {{{0}}};
-  for (size_t k = 0; k < n; k += LANES) {
-    f64x8 all = load_sums(sums[ALL], k, n);
-    f64x8 positive = load_sums(sums[POSITIVE], k, n);
-    f64x8 negative = load_sums(sums[NEGATIVE], k, n);
-    for (int r = 0; r < count; r++) {
-      f64x8 x = load_line(load, bytes, lines[r], k, n);
-      struct parts part = split(x);
-      dot[r][ALL] += x * all;
-      dot[r][POSITIVE] += part.positive * positive;
-      dot[r][NEGATIVE] += part.negative * negative;
-      dot[r][POSITIVE_NEGATIVE] += part.positive * negative;
+  double lanes[LINES][SIGNS][LANES];
+  for (int lane = 0; lane < LANES; lane += WIDTH) {
+    f64v dot[LINES][SIGNS] = {{{0}}};
+    for (size_t k = (size_t)lane; k < n; k += LANES) {
+      f64v all = load_f64(sums[ALL] + k), positive = load_f64(sums[POSITIVE] + k);
+      f64v negative = load_f64(sums[NEGATIVE] + k);
+      for (int r = 0; r < count; r++) {
+        f64v x = load(lines[r] + k * bytes);
+        struct parts part = split(x);
+        dot[r][ALL] += x * all;
+        dot[r][POSITIVE] += part.positive * positive;
+        dot[r][NEGATIVE] += part.negative * negative;
+        dot[r][POSITIVE_NEGATIVE] += part.positive * negative;
+      }
     }
+    for (int r = 0; r < count; r++)
+      for (int sign = 0; sign < SIGNS; sign++) store_f64(&lanes[r][sign][lane], dot[r][sign]);
   }
   for (int r = 0; r < count; r++)
-    for (int sign = 0; sign < SIGNS; sign++) dots[r][sign] += add_lanes(dot[r][sign]);
+    for (int sign = 0; sign < SIGNS; sign++) dots[r][sign] += add_lanes(lanes[r][sign]);
 }
 
-INLINE void column_norms(load_function *load, size_t bytes, const void *const *lines, int count, size_t n,
-                         double *positive_squares, double *negative_squares, int64_t *counts) {
-  i64x8 positive_count = {0}, negative_count = {0};
-  for (size_t j = 0; j < n; j += LANES) {
-    f64x8 positive = {0}, negative = {0};
+INLINE void column_norms(load_function *load, size_t bytes, const char *const *lines, int count, size_t n,
+                         double *const *squares, int64_t *counts) {
+  for (size_t j = 0; j < n; j += WIDTH) {
+    f64v positive = {0}, negative = {0};
     for (int r = 0; r < count; r++) {
-      f64x8 x = load_line(load, bytes, lines[r], j, n);
-      struct parts part = split(x);
+      struct parts part = split(load(lines[r] + j * bytes));
       positive += part.positive * part.positive;
       negative += part.negative * part.negative;
-      positive_count -= x > 0;
-      negative_count -= x < 0;
     }
-    store_sums(positive_squares, j, n, load_sums(positive_squares, j, n) + positive);
-    store_sums(negative_squares, j, n, load_sums(negative_squares, j, n) + negative);
+    store_f64(squares[0] + j, load_f64(squares[0] + j) + positive);
+    store_f64(squares[1] + j, load_f64(squares[1] + j) + negative);
   }
-  counts[0] += count_lanes(positive_count);
-  counts[1] += count_lanes(negative_count);
+  for (int r = 0; r < count; r++) count_signs(bytes, lines[r], n, &counts[0], &counts[1]);
 }
 
-INLINE void column_accumulate(load_function *load, size_t bytes, const void *const *lines, int count,
+INLINE void column_accumulate(load_function *load, size_t bytes, const char *const *lines, int count,
                               size_t n, const double *const *weights, double (*sums)[SIGN_PARTS]) {
-  f64x8 sum[LINES][SIGN_PARTS] = {{{0}}};
-  for (size_t j = 0; j < n; j += LANES) {
-    f64x8 all = load_sums(weights[ALL], j, n);
-    f64x8 positive = load_sums(weights[POSITIVE], j, n);
-    f64x8 negative = load_sums(weights[NEGATIVE], j, n);
-    for (int r = 0; r < count; r++) {
-      f64x8 x = load_line(load, bytes, lines[r], j, n);
-      struct parts part = split(x);
-      sum[r][ALL] += x * all;
-      sum[r][POSITIVE] += part.positive * positive;
-      sum[r][NEGATIVE] += part.negative * negative;
+  double lanes[LINES][SIGN_PARTS][LANES];
+  for (int lane = 0; lane < LANES; lane += WIDTH) {
+    f64v sum[LINES][SIGN_PARTS] = {{{0}}};
+    for (size_t j = (size_t)lane; j < n; j += LANES) {
+      f64v all = load_f64(weights[ALL] + j), positive = load_f64(weights[POSITIVE] + j);
+      f64v negative = load_f64(weights[NEGATIVE] + j);
+      for (int r = 0; r < count; r++) {
+        f64v x = load(lines[r] + j * bytes);
+        struct parts part = split(x);
+        sum[r][ALL] += x * all;
+        sum[r][POSITIVE] += part.positive * positive;
+        sum[r][NEGATIVE] += part.negative * negative;
+      }
     }
+    for (int r = 0; r < count; r++)
+      for (int part = 0; part < SIGN_PARTS; part++) store_f64(&lanes[r][part][lane], sum[r][part]);
   }
   for (int r = 0; r < count; r++)
-    for (int part = 0; part < SIGN_PARTS; part++) sums[r][part] += add_lanes(sum[r][part]);
+    for (int part = 0; part < SIGN_PARTS; part++) sums[r][part] += add_lanes(lanes[r][part]);
 }
 
-INLINE void column_dots(load_function *load, size_t bytes, const void *const *lines, int count, size_t n,
+INLINE void column_dots(load_function *load, size_t bytes, const char *const *lines, int count, size_t n,
                         const double (*sums)[SIGN_PARTS], double *const *dots) {
-  for (size_t j = 0; j < n; j += LANES) {
-    f64x8 dot[SIGNS] = {{0}};
+  for (size_t j = 0; j < n; j += WIDTH) {
+    f64v dot[SIGNS] = {{0}};
     for (int r = 0; r < count; r++) {
-      f64x8 x = load_line(load, bytes, lines[r], j, n);
+      f64v x = load(lines[r] + j * bytes);
       struct parts part = split(x);
       dot[ALL] += x * sums[r][ALL];
       dot[POSITIVE] += part.positive * sums[r][POSITIVE];
       dot[NEGATIVE] += part.negative * sums[r][NEGATIVE];
       dot[POSITIVE_NEGATIVE] += part.positive * sums[r][NEGATIVE];
     }
-    for (int sign = 0; sign < SIGNS; sign++)
-      store_sums(dots[sign], j, n, load_sums(dots[sign], j, n) + dot[sign]);
+    for (int sign = 0; sign < SIGNS; sign++) store_f64(dots[sign] + j, load_f64(dots[sign] + j) + dot[sign]);
   }
+}
+
+/* The last n mod LANES elements of lines or of running sums, padded with zeros. */
+struct tail {
+  char bytes[LINES][LANES * sizeof(double)];
+  const char *at[LINES];
+};
+
+INLINE const char *const *pad_lines(struct tail *tail, const char *const *lines, int count, size_t bytes,
+                                    size_t from, size_t n) {
+  memset(tail->bytes, 0, sizeof tail->bytes);
+  for (int r = 0; r < count; r++) {
+    memcpy(tail->bytes[r], lines[r] + from * bytes, (n - from) * bytes);
+    tail->at[r] = tail->bytes[r];
+  }
+  return tail->at;
+}
+
+struct tail_sums {
+  double values[SIGNS][LANES];
+  double *at[SIGNS];
+};
+
+INLINE double *const *pad_sums(struct tail_sums *tail, const double *const *sums, int count, size_t from,
+                               size_t n) {
+  memset(tail->values, 0, sizeof tail->values);
+  for (int s = 0; s < count; s++) {
+    memcpy(tail->values[s], sums[s] + from, (n - from) * sizeof(double));
+    tail->at[s] = tail->values[s];
+  }
+  return tail->at;
+}
+
+INLINE void unpad_sums(const struct tail_sums *tail, double *const *sums, int count, size_t from, size_t n) {
+  for (int s = 0; s < count; s++) memcpy(sums[s] + from, tail->values[s], (n - from) * sizeof(double));
+}
+
+/* Kernels as the table has them: whole lanes, then the tail; HELD lines at a time where their sums are held.
+ */
+
+INLINE void row_norms_lines(load_function *load, size_t bytes, const char *const *lines, int count, size_t n,
+                            struct norms *norms) {
+  size_t whole = n - n % LANES;
+  for (int r = 0; r < count; r += HELD)
+    row_norms(load, bytes, lines + r, least(HELD, count - r), whole, norms + r);
+  if (whole == n) return;
+  struct tail tail;
+  row_norms(load, bytes, pad_lines(&tail, lines, count, bytes, whole, n), count, LANES, norms);
+}
+
+INLINE void row_accumulate_lines(load_function *load, size_t bytes, const char *const *lines, int count,
+                                 size_t n, const double (*weights)[SIGN_PARTS], double *const *sums) {
+  size_t whole = n - n % LANES;
+  row_accumulate(load, bytes, lines, count, whole, weights, sums);
+  if (whole == n) return;
+  struct tail tail;
+  struct tail_sums tail_sums;
+  double *const *at = pad_sums(&tail_sums, (const double *const *)sums, SIGN_PARTS, whole, n);
+  row_accumulate(load, bytes, pad_lines(&tail, lines, count, bytes, whole, n), count, LANES, weights, at);
+  unpad_sums(&tail_sums, sums, SIGN_PARTS, whole, n);
+}
+
+INLINE void row_dots_lines(load_function *load, size_t bytes, const char *const *lines, int count, size_t n,
+                           const double *const *sums, double (*dots)[SIGNS]) {
+  size_t whole = n - n % LANES;
+  for (int r = 0; r < count; r += HELD)
+    row_dots(load, bytes, lines + r, least(HELD, count - r), whole, sums, dots + r);
+  if (whole == n) return;
+  struct tail tail;
+  struct tail_sums tail_sums;
+  const double *const *at = (const double *const *)pad_sums(&tail_sums, sums, SIGN_PARTS, whole, n);
+  row_dots(load, bytes, pad_lines(&tail, lines, count, bytes, whole, n), count, LANES, at, dots);
+}
+
+INLINE void column_norms_lines(load_function *load, size_t bytes, const char *const *lines, int count,
+                               size_t n, double *const *squares, int64_t *counts) {
+  size_t whole = n - n % LANES;
+  column_norms(load, bytes, lines, count, whole, squares, counts);
+  if (whole == n) return;
+  struct tail tail;
+  struct tail_sums tail_sums;
+  double *const *at = pad_sums(&tail_sums, (const double *const *)squares, 2, whole, n);
+  column_norms(load, bytes, pad_lines(&tail, lines, count, bytes, whole, n), count, LANES, at, counts);
+  unpad_sums(&tail_sums, squares, 2, whole, n);
+}
+
+INLINE void column_accumulate_lines(load_function *load, size_t bytes, const char *const *lines, int count,
+                                    size_t n, const double *const *weights, double (*sums)[SIGN_PARTS]) {
+  size_t whole = n - n % LANES;
+  for (int r = 0; r < count; r += HELD)
+    column_accumulate(load, bytes, lines + r, least(HELD, count - r), whole, weights, sums + r);
+  if (whole == n) return;
+  struct tail tail;
+  struct tail_sums tail_sums;
+  const double *const *at = (const double *const *)pad_sums(&tail_sums, weights, SIGN_PARTS, whole, n);
+  column_accumulate(load, bytes, pad_lines(&tail, lines, count, bytes, whole, n), count, LANES, at, sums);
+}
+
+INLINE void column_dots_lines(load_function *load, size_t bytes, const char *const *lines, int count,
+                              size_t n, const double (*sums)[SIGN_PARTS], double *const *dots) {
+  size_t whole = n - n % LANES;
+  column_dots(load, bytes, lines, count, whole, sums, dots);
+  if (whole == n) return;
+  struct tail tail;
+  struct tail_sums tail_sums;
+  double *const *at = pad_sums(&tail_sums, (const double *const *)dots, SIGNS, whole, n);
+  column_dots(load, bytes, pad_lines(&tail, lines, count, bytes, whole, n), count, LANES, sums, at);
+  unpad_sums(&tail_sums, dots, SIGNS, whole, n);
 }
 
 /* A constant number of lines lets the compiler keep the running sums in registers. */
-#define BY_COUNT(kernel, load, type, ...)                                                                    \
+#define BY_COUNT(kernel, load, bytes, ...)                                                                   \
   switch (count) {                                                                                           \
   case 1:                                                                                                    \
-    kernel(load, sizeof(type), lines, 1, n, __VA_ARGS__);                                                    \
+    kernel(load, bytes, at, 1, n, __VA_ARGS__);                                                              \
     break;                                                                                                   \
   case 2:                                                                                                    \
-    kernel(load, sizeof(type), lines, 2, n, __VA_ARGS__);                                                    \
+    kernel(load, bytes, at, 2, n, __VA_ARGS__);                                                              \
     break;                                                                                                   \
   case 3:                                                                                                    \
-    kernel(load, sizeof(type), lines, 3, n, __VA_ARGS__);                                                    \
+    kernel(load, bytes, at, 3, n, __VA_ARGS__);                                                              \
     break;                                                                                                   \
   default:                                                                                                   \
-    kernel(load, sizeof(type), lines, LINES, n, __VA_ARGS__);                                                \
+    kernel(load, bytes, at, LINES, n, __VA_ARGS__);                                                          \
   }
 
-#define LINE_KERNELS(dtype, type)                                                                            \
+#define LINE_KERNELS(dtype, bytes)                                                                           \
   static void row_norms_##dtype(const void *const *lines, int count, size_t n, struct norms *norms) {        \
-    BY_COUNT(row_norms, load_##dtype, type, norms)                                                           \
+    const char *const *at = (const char *const *)lines;                                                      \
+    BY_COUNT(row_norms_lines, load_##dtype, bytes, norms)                                                    \
   }                                                                                                          \
   static void row_accumulate_##dtype(const void *const *lines, int count, size_t n,                          \
                                      const double(*weights)[SIGN_PARTS], double *const *sums) {              \
-    BY_COUNT(row_accumulate, load_##dtype, type, weights, sums)                                              \
+    const char *const *at = (const char *const *)lines;                                                      \
+    BY_COUNT(row_accumulate_lines, load_##dtype, bytes, weights, sums)                                       \
   }                                                                                                          \
   static void row_dots_##dtype(const void *const *lines, int count, size_t n, const double *const *sums,     \
                                double(*dots)[SIGNS]) {                                                       \
-    BY_COUNT(row_dots, load_##dtype, type, sums, dots)                                                       \
+    const char *const *at = (const char *const *)lines;                                                      \
+    BY_COUNT(row_dots_lines, load_##dtype, bytes, sums, dots)                                                \
   }                                                                                                          \
-  static void column_norms_##dtype(const void *const *lines, int count, size_t n, double *positive_squares,  \
-                                   double *negative_squares, int64_t *counts) {                              \
-    BY_COUNT(column_norms, load_##dtype, type, positive_squares, negative_squares, counts)                   \
+  static void column_norms_##dtype(const void *const *lines, int count, size_t n, double *const *squares,    \
+                                   int64_t *counts) {                                                        \
+    const char *const *at = (const char *const *)lines;                                                      \
+    BY_COUNT(column_norms_lines, load_##dtype, bytes, squares, counts)                                       \
   }                                                                                                          \
   static void column_accumulate_##dtype(const void *const *lines, int count, size_t n,                       \
                                         const double *const *weights, double(*sums)[SIGN_PARTS]) {           \
-    BY_COUNT(column_accumulate, load_##dtype, type, weights, sums)                                           \
+    const char *const *at = (const char *const *)lines;                                                      \
+    BY_COUNT(column_accumulate_lines, load_##dtype, bytes, weights, sums)                                    \
   }                                                                                                          \
   static void column_dots_##dtype(const void *const *lines, int count, size_t n,                             \
                                   const double(*sums)[SIGN_PARTS], double *const *dots) {                    \
-    BY_COUNT(column_dots, load_##dtype, type, sums, dots)                                                    \
+    const char *const *at = (const char *const *)lines;                                                      \
+    BY_COUNT(column_dots_lines, load_##dtype, bytes, sums, dots)                                             \
   }
 
-LINE_KERNELS(f64, double)
-LINE_KERNELS(f32, float)
-LINE_KERNELS(f16, uint16_t)
-LINE_KERNELS(bf16, uint16_t)
+LINE_KERNELS(f64, 8)
+LINE_KERNELS(f32, 4)
+LINE_KERNELS(f16, 2)
+LINE_KERNELS(bf16, 2)
 
-static double dot(const double *a, const double *b, size_t n) {
-  f64x8 sum = {0};
-  for (size_t k = 0; k < n; k += LANES) sum += load_sums(a, k, n) * load_sums(b, k, n);
-  return add_lanes(sum);
+INLINE double dot_whole(const double *a, const double *b, size_t n) {
+  double lanes[LANES];
+  for (int lane = 0; lane < LANES; lane += WIDTH) {
+    f64v sum = {0};
+    for (size_t k = (size_t)lane; k < n; k += LANES) sum += load_f64(a + k) * load_f64(b + k);
+    store_f64(&lanes[lane], sum);
+  }
+  return add_lanes(lanes);
 }
 
-static void products(const double *const *a, const double *const *b, size_t n, double *out) {
-  f64x8 sum[LINES][LINES] = {{{0}}};
-  for (size_t k = 0; k < n; k += LANES)
-    for (int i = 0; i < LINES; i++)
-      for (int j = 0; j < LINES; j++) sum[i][j] += load_sums(a[i], k, n) * load_sums(b[j], k, n);
-  for (int i = 0; i < LINES; i++)
-    for (int j = 0; j < LINES; j++) out[LINES * i + j] = add_lanes(sum[i][j]);
+static double dot(const double *a, const double *b, size_t n) {
+  size_t whole = n - n % LANES;
+  double sum = dot_whole(a, b, whole);
+  if (whole == n) return sum;
+  struct tail_sums tail;
+  const double *const operands[] = {a, b};
+  double *const *at = pad_sums(&tail, operands, 2, whole, n);
+  return sum + dot_whole(at[0], at[1], LANES);
+}
+
+INLINE void products_whole(const double *const *a, const double *const *b, size_t n, double *products) {
+  for (int i = 0; i < LINES; i += HELD) {
+    double lanes[HELD][LINES][LANES];
+    for (int lane = 0; lane < LANES; lane += WIDTH) {
+      f64v sum[HELD][LINES] = {{{0}}};
+      for (size_t k = (size_t)lane; k < n; k += LANES)
+        for (int r = 0; r < HELD; r++)
+          for (int j = 0; j < LINES; j++) sum[r][j] += load_f64(a[i + r] + k) * load_f64(b[j] + k);
+      for (int r = 0; r < HELD; r++)
+        for (int j = 0; j < LINES; j++) store_f64(&lanes[r][j][lane], sum[r][j]);
+    }
+    for (int r = 0; r < HELD; r++)
+      for (int j = 0; j < LINES; j++) products[LINES * (i + r) + j] += add_lanes(lanes[r][j]);
+  }
+}
+
+static void products(const double *const *a, const double *const *b, size_t n, double *sums) {
+  size_t whole = n - n % LANES;
+  memset(sums, 0, LINES * LINES * sizeof *sums);
+  products_whole(a, b, whole, sums);
+  if (whole == n) return;
+  struct tail_sums a_tail, b_tail;
+  products_whole((const double *const *)pad_sums(&a_tail, a, LINES, whole, n),
+                 (const double *const *)pad_sums(&b_tail, b, LINES, whole, n), LANES, sums);
 }
 
 static int scan(const void *values, size_t n) {

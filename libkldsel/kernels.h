@@ -54,8 +54,8 @@ struct line_kernels {
                    double (*dots)[SIGNS]);
   /* positive_squares[j], negative_squares[j] += over lines; counts[0], counts[1] += positive, negative ones.
    */
-  void (*column_norms)(const void *const *lines, int count, size_t n, double *positive_squares,
-                       double *negative_squares, int64_t *counts);
+  void (*column_norms)(const void *const *lines, int count, size_t n, double *const *squares,
+                       int64_t *counts);
   /* sums[line][part] += sum over j of weights[part][j] * part(line[j]). */
   void (*column_accumulate)(const void *const *lines, int count, size_t n, const double *const *weights,
                             double (*sums)[SIGN_PARTS]);

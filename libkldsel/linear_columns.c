@@ -22,8 +22,9 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
     kldsel_fetch_lines(job, k, count, slot, lines);
     for (int64_t j = 0; j < job->filters; j += TILE) {
       advance(lines, count, j, bytes, at);
-      job->line_kernels->column_norms(at, count, (size_t)smaller(TILE, job->filters - j), squares + j,
-                                      squares + job->filters + j, &job->slot_counts[2 * slot]);
+      double *const here[] = {squares + j, squares + job->filters + j};
+      job->line_kernels->column_norms(at, count, (size_t)smaller(TILE, job->filters - j), here,
+                                      &job->slot_counts[2 * slot]);
     }
   }
   kldsel_turns_wait(&job->turns, chunk);
