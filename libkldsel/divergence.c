@@ -64,7 +64,7 @@ static double term_of_densities(double p, double q) {
   double difference = p - q;
   /* Where the two are near, their difference is exact, the logarithm of their quotient is not. */
   if (fabs(difference) < 0.5 * q) return p * kldsel_excess(log1p(difference / q));
-  return p * log(p / q) - difference;
+  return p * (log(p) - log(q)) - difference; /* p / q might overflow */
 }
 
 static double integrate(const double *p, size_t p_length, const double *q, size_t q_length) {

@@ -43,9 +43,7 @@ void kldsel_fetch_lines(const struct job *job, int64_t first, int count, int32_t
         kldsel_dequantize_filter(tensor, first + r, line, length);
       lines[r] = line;
     }
-    /* The squares of narrower types fit in a double. */
-    if (tensor->dtype == KLDSEL_DTYPE_F64 || tensor->scale_count > 0)
-      note_found(job, slot, job->kernels->scan(lines[r], (size_t)length));
+    if (scanned(job)) note_found(job, slot, job->kernels->scan(lines[r], (size_t)length));
   }
 }
 
@@ -163,7 +161,7 @@ static void add_counts(const struct job *job, struct similarity *similarity) {
 static void weigh_columns(struct job *job) {
   for (int64_t j = 0; j < job->filters; j++) {
     double positive = job->totals[j], negative = job->totals[job->filters + j];
-    if (!isfinite(negative)) note_found(job, 0, SCAN_NOT_FINITE);
+    check_squares(job, 0, negative);
     job->weights[ALL * job->filters + j] = inverse_norm(positive + negative);
     job->weights[POSITIVE * job->filters + j] = inverse_norm(positive);
     job->weights[NEGATIVE * job->filters + j] = inverse_norm(negative);

@@ -74,6 +74,16 @@ static inline void note_found(const struct job *job, int32_t slot, int found) {
   if (found > job->slot_found[slot]) job->slot_found[slot] = found;
 }
 
+/* The squares of doubles are scanned for before they are taken, so theirs overflow; those of narrower types
+ * fit, so theirs come of weights that are not finite. */
+static inline int scanned(const struct job *job) {
+  return job->tensor->dtype == KLDSEL_DTYPE_F64 || job->tensor->scale_count > 0;
+}
+
+static inline void check_squares(const struct job *job, int32_t slot, double squares) {
+  if (!scanned(job) && !isfinite(squares)) note_found(job, slot, SCAN_NOT_FINITE);
+}
+
 /* 1/|x| from squares; 0 for 0. */
 static inline double inverse_norm(double squares) {
   return squares > 0 ? 1.0 / sqrt(squares) : 0.0;

@@ -29,7 +29,7 @@ void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
     }
     double(*weights)[SIGN_PARTS] = (double(*)[SIGN_PARTS])(job->weights + i * SIGN_PARTS);
     for (int r = 0; r < count; r++) {
-      if (!isfinite(norms[r].negative_squares)) note_found(job, slot, SCAN_NOT_FINITE);
+      check_squares(job, slot, norms[r].negative_squares);
       weights_of_norms(&norms[r], weights[r]);
       job->slot_counts[2 * slot] += norms[r].positive_count;
       job->slot_counts[2 * slot + 1] += norms[r].negative_count;

@@ -75,9 +75,9 @@ static kldsel_status check_choices(const struct kldsel_options *options, int has
   int32_t measure = kldsel_measure_of(options), sign = kldsel_sign_of(options);
   REQUIRE(measure != KLDSEL_MEASURE_SHARE || sign == KLDSEL_SIGN_POSITIVE || sign == KLDSEL_SIGN_NEGATIVE,
           "SIGN is %" PRId32 "; MEASURE share takes positive or negative", sign);
-  int wants_given = measure == KLDSEL_MEASURE_KL && kldsel_reference_of(options) == KLDSEL_REFERENCE_GIVEN;
-  REQUIRE(!wants_given || has_given, "given is NULL, but REFERENCE is given");
-  REQUIRE(wants_given || !has_given, "given is not NULL, but REFERENCE is not given");
+  int by_given = kldsel_reference_of(options) == KLDSEL_REFERENCE_GIVEN;
+  REQUIRE(!by_given || has_given || measure != KLDSEL_MEASURE_KL, "given is NULL, but REFERENCE is given");
+  REQUIRE(by_given || !has_given, "given is not NULL, but REFERENCE is not given");
   return KLDSEL_OK;
 }
 

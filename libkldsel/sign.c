@@ -11,7 +11,6 @@ kldsel_status kldsel_sign_split(const kldsel_tensor *tensor, int32_t part, const
   REQUIRE(part >= KLDSEL_PART_ALL && part <= KLDSEL_PART_NEGATIVE, "part is %" PRId32 ", which is none",
           part);
   REQUIRE_NOT_NULL(split);
-  TRY(kldsel_tensor_require_finite(tensor, "tensor"));
   struct kldsel_options chosen = kldsel_options_or_default(options);
   size_t count = (size_t)(tensor->filters * tensor->elements);
   void *memory;
@@ -26,6 +25,11 @@ kldsel_status kldsel_sign_split(const kldsel_tensor *tensor, int32_t part, const
     return status;
   }
   made->owned = memory;
+  status = kldsel_tensor_require_finite(tensor, "tensor");
+  if (status != KLDSEL_OK) {
+    kldsel_tensor_free(made);
+    return status;
+  }
   kldsel_tensor_values(tensor, values, count);
   for (size_t i = 0; i < count; i++) {
     if (part == KLDSEL_PART_POSITIVE && !(values[i] > 0)) values[i] = 0.0;

@@ -3,6 +3,13 @@
 
 #include "check.h"
 
+/* (value - highest) / temperature, also where the difference overflows. */
+static double scaled_difference(double value, double highest, double temperature) {
+  double difference = value - highest;
+  if (!isinf(difference)) return difference / temperature;
+  return (0.5 * value - 0.5 * highest) / temperature * 2.0;
+}
+
 kldsel_status kldsel_softmax(const double *values, size_t n, double temperature, double *probabilities) {
   REQUIRE_NOT_NULL(values);
   REQUIRE(n > 0, "n is 0");
@@ -15,7 +22,7 @@ kldsel_status kldsel_softmax(const double *values, size_t n, double temperature,
   }
   double total = 0.0;
   for (size_t i = 0; i < n; i++) {
-    probabilities[i] = exp((values[i] - highest) / temperature);
+    probabilities[i] = exp(scaled_difference(values[i], highest, temperature));
     total += probabilities[i];
   }
   for (size_t i = 0; i < n; i++) probabilities[i] /= total;

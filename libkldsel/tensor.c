@@ -100,6 +100,10 @@ static kldsel_status check_reach(const struct kldsel_tensor *made, size_t buffer
                          a, stride, a, made->shape[a]);
     *side += step * steps;
   }
+  if (offset_bytes > (size_t)PTRDIFF_MAX - ahead)
+    return kldsel_fail(KLDSEL_ERROR_TOO_LARGE,
+                       "offset_bytes is %zu, from where %" PRIu64 " bytes are more than memory can be",
+                       offset_bytes, ahead);
   if (buffer_bytes == 0) return KLDSEL_OK;
   REQUIRE(behind <= offset_bytes, "strides_bytes reach %" PRIu64 " bytes back from offset_bytes %zu", behind,
           offset_bytes);
