@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Profiles as plain doubles, and back. */
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -67,6 +68,15 @@ static kldsel_status check_integer(const double *values, int at, const char *nam
   return KLDSEL_OK;
 }
 
+static kldsel_status check_temperature(double temperature) {
+  double lowest, highest;
+  TRY(kldsel_options_bounds(KLDSEL_OPTION_TEMPERATURE, NULL, &lowest, &highest));
+  REQUIRE(temperature >= lowest && temperature <= highest,
+          "values[%d] (temperature) is %.17g; must be 0 or %g to %g", AT_TEMPERATURE, temperature, lowest,
+          highest);
+  return KLDSEL_OK;
+}
+
 static kldsel_status check_fields(const double *values) {
   REQUIRE(values[AT_MAGIC] == MAGIC, "values[0] is %.17g: this is no exported profile", values[AT_MAGIC]);
   REQUIRE(values[AT_FORMAT] == FORMAT, "values[1] (format) is %.17g; this library knows 1",
@@ -78,8 +88,7 @@ static kldsel_status check_fields(const double *values) {
   TRY(check_integer(values, AT_DISTRIBUTION, "distribution", KLDSEL_DISTRIBUTION_PROFILE,
                     KLDSEL_DISTRIBUTION_PAIRS));
   double temperature = values[AT_TEMPERATURE], weights = values[AT_FILTERS] * values[AT_ELEMENTS];
-  REQUIRE(temperature >= 0 && isfinite(temperature),
-          "values[%d] (temperature) is %.17g; must be finite and >= 0", AT_TEMPERATURE, temperature);
+  if (temperature != 0) TRY(check_temperature(temperature));
   TRY(check_integer(values, AT_POSITIVE, "positive weights", 0, fmin(weights, LARGEST_INTEGER)));
   TRY(check_integer(values, AT_NEGATIVE, "negative weights", 0,
                     fmin(weights, LARGEST_INTEGER) - values[AT_POSITIVE]));
@@ -93,14 +102,24 @@ static kldsel_status check_range(const double *values, size_t at, const char *na
   return KLDSEL_OK;
 }
 
+/* A number that the layer has, or NaN for one it has not. */
+static kldsel_status check_held(const double *values, size_t at, const char *name, int held, double lowest,
+                                double highest) {
+  if (held) return check_range(values, at, name, lowest, highest);
+  REQUIRE(isnan(values[at]), "values[%zu] (%s) is %.17g; must be nan, as the profile has none", at, name,
+          values[at]);
+  return KLDSEL_OK;
+}
+
 static kldsel_status check_similarities(const double *values, const struct kldsel_profile *profile) {
+  int pairs = profile->filters > 1;
   size_t at = AT_VALUES;
-  for (int sign = 0; sign < PROFILE_SIGNS && profile->filters > 1; sign++) {
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
     double lowest = sign + 1 == KLDSEL_SIGN_ALL || sign + 1 == KLDSEL_SIGN_POSITIVE_NEGATIVE ? -1.0 : 0.0;
     double highest = sign + 1 == KLDSEL_SIGN_POSITIVE_NEGATIVE ? 0.0 : 1.0;
-    TRY(check_range(values, (size_t)(AT_MEAN + sign), "mean similarity", lowest, highest));
-    if (profile->within_temperature > 0)
-      TRY(check_range(values, (size_t)(AT_WITHIN + sign), "divergence within", 0.0, (double)INFINITY));
+    TRY(check_held(values, (size_t)(AT_MEAN + sign), "mean similarity", pairs, lowest, highest));
+    TRY(check_held(values, (size_t)(AT_WITHIN + sign), "divergence within",
+                   pairs && profile->within_temperature > 0, 0.0, DBL_MAX));
     for (size_t i = 0; i < profile->length[sign]; i++, at++)
       TRY(check_range(values, at, "similarity", lowest, highest));
   }
