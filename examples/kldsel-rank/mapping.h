@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KLDSEL_RANK_MAPPING_H
+#define KLDSEL_RANK_MAPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "problem.h"
+
+/* Maps a regular file of at least `least` > 0 bytes for reading; munmap() gives it back. */
+bool mapping_open(const char *path, size_t least, unsigned char **map, size_t *bytes,
+                  struct problem *problem);
+
+#endif
