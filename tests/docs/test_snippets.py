@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Compile every ```c block of the documents as C11, warnings being errors, and run those with a main.
+
+A block with a main is a whole program; the others are functions that see the public header and the
+standard headers below. If the next block is ```text, it says what the program prints, word for word.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PRELUDE = """#include <kldsel/kldsel.h>
+#include <stdio.h>
+#include <stdlib.h>
+"""
+FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> tuple[bool, str]:
+    """Run a command; tell whether it succeeded and what it printed."""
+    done = subprocess.run(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60
+    )
+    return done.returncode == 0, done.stdout
+
+
+def check(code: str, expected: str | None, compiler: list[str], include: Path, library: Path) -> str | None:
+    """Compile one block, and run it if it is a program; return what went wrong."""
+    program = re.search(r"\bmain\(", code) is not None
+    with tempfile.TemporaryDirectory() as folder:
+        source, binary = Path(folder, "snippet.c"), Path(folder, "snippet")
+        source.write_text(code if program else PRELUDE + code)
+        command = [*compiler, *FLAGS, f"-I{include}", str(source), "-o", str(binary)]
+        if program:
+            command += [str(library), "-lm"]
+        else:
+            command += ["-c", "-Wno-unused-function"]
+        fine, output = run(command)
+        if not fine:
+            return "does not compile:\n" + output
+        if not program:
+            return None
+        fine, output = run([str(binary)], {**os.environ, "LD_LIBRARY_PATH": str(library.parent)})
+        if not fine:
+            return "fails:\n" + output
+        if expected is not None and output != expected:
+            return f"prints:\n{output}instead of:\n{expected}"
+    return None
+
+
+def main() -> int:
+    """Check all blocks of all documents."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--include", type=Path, required=True, help="folder of kldsel/kldsel.h")
+    parser.add_argument("--library", type=lambda path: Path(path).resolve(), required=True, help="the shared library")
+    parser.add_argument("documents", type=Path, nargs="+")
+    parser.add_argument("--compiler", nargs=argparse.REMAINDER, required=True, help="command, comes last")
+    arguments = parser.parse_args()
+
+    checked = failed = 0
+    for document in arguments.documents:
+        text = document.read_text()
+        blocks = list(BLOCK.finditer(text))
+        for block, following in zip(blocks, [*blocks[1:], None]):
+            if block[1] != "c":
+                continue
+            expected = None
+            if following is not None and following[1] == "text":
+                expected = following[2]
+            where = f"{document.name}:{text.count(chr(10), 0, block.start()) + 1}"
+            wrong = check(block[2], expected, arguments.compiler, arguments.include, arguments.library)
+            print(f"{'FAILED ' if wrong else 'ok     '} {where}{': ' + wrong if wrong else ''}")
+            checked += 1
+            failed += wrong is not None
+    print(f"{checked} snippets, {failed} failed")
+    return 1 if failed or not checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs kldsel-rank and checks what must hold for every run."""
+
+import json
+import os
+import shlex
+import subprocess
+import tempfile
+import unittest
+
+# What the program runs under, "valgrind -q --error-exitcode=99" say.
+WRAPPER = shlex.split(os.environ.get("KLDSEL_RANK_WRAPPER", ""))
+
+
+class ProgramTest(unittest.TestCase):
+    executable = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def write(self, content, name="net.safetensors"):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def run_program(self, *arguments, stdout=subprocess.PIPE, **variables):
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", **variables}
+        if "COLUMNS" not in variables:
+            environment.pop("COLUMNS", None)
+        return subprocess.run(
+            [*WRAPPER, self.executable, *arguments],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            timeout=120,
+            check=False,
+        )
+
+    def good(self, *arguments, **variables):
+        """The output of a run that must succeed and say nothing on stderr."""
+        done = self.run_program(*arguments, **variables)
+        self.assertEqual((done.returncode, done.stderr), (0, b""), arguments)
+        return done.stdout.decode()
+
+    def report(self, *arguments):
+        return json.loads(self.good("--json", *arguments))
+
+    def check_failure(self, done):
+        """Exit status 2, nothing on stdout, one clean line on stderr, which is returned."""
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(done.stdout or b"", b"")
+        text = done.stderr.decode()
+        self.assertTrue(text.startswith("kldsel-rank: ") and text.endswith("\n"), text)
+        self.assertTrue(text[:-1].isprintable(), repr(text))
+        return text
+
+    def bad(self, *arguments, says=""):
+        text = self.check_failure(self.run_program(*arguments))
+        self.assertIn(says, text)
+        return text

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Malformed, truncated and hostile files: status 0 or 2, one clean line for 2, never a signal."""
+
+import json
+import math
+import random
+import struct
+
+from headers import BAD_HEADERS, GOOD_HEADERS
+from program import WRAPPER, ProgramTest
+from safetensors import network, pack
+
+WEIGHTS = [1.0, -2.0, 3.0, -4.0, 0.5, 0.25, -0.125, 8.0]
+GOOD = network(
+    ("conv", "F32", [2, 2, 2], WEIGHTS),
+    ("bias", "F32", [2], [1.0, 2.0]),
+    ("half", "F16", [4, 1, 2], WEIGHTS),
+)
+DATA_BYTES = 32 + 8 + 16
+HEADER_BYTES = len(GOOD) - 8 - DATA_BYTES
+# Under valgrind a run takes seconds, so only some of the mechanical mutations are tried there.
+STEP = 16 if WRAPPER else 1
+
+
+class HostileTest(ProgramTest):
+    def survive(self, content, *arguments):
+        """0 with a whole report, or 2 with one line; the return status."""
+        done = self.run_program("--json", *arguments, self.write(content))
+        if done.returncode == 0:
+            report = json.loads(done.stdout)
+            self.assertEqual(done.stderr, b"")
+            self.assertGreater(len(report["layers"]), 0)
+        else:
+            self.assertIn("net.safetensors: ", self.check_failure(done))
+        return done.returncode
+
+    def test_good_headers(self):
+        data = struct.pack("<8f", *WEIGHTS[:4], *WEIGHTS[:4])
+        for what, header in GOOD_HEADERS:
+            with self.subTest(what):
+                path = self.write(pack(header, data))
+                for form in ("--json", "--csv", "--verbose"):
+                    self.good(form, path)
+
+    def test_bad_headers(self):
+        for what, header, says in BAD_HEADERS:
+            with self.subTest(what):
+                self.bad(self.write(pack(header, struct.pack("<8f", *WEIGHTS))), says=says)
+
+    def test_truncated_at_each_byte(self):
+        self.assertEqual(self.survive(GOOD), 0)
+        for length in range(0, len(GOOD), STEP):
+            self.assertEqual(self.survive(GOOD[:length]), 2, length)
+
+    def test_header_length_lies(self):
+        rest = GOOD[8:]
+        lies = [
+            0,
+            1,
+            2,
+            7,
+            HEADER_BYTES - 1,
+            HEADER_BYTES + 1,
+            len(rest),
+            len(rest) + 1,
+            len(GOOD),
+            10**8,
+            10**8 + 1,
+        ]
+        lies += [
+            2**bits + offset
+            for bits in (16, 31, 32, 63, 64)
+            for offset in (-8, -1, 0, 1)
+            if 2**bits + offset < 2**64
+        ]
+        for lie in lies:
+            self.assertEqual(self.survive(struct.pack("<Q", lie) + rest), 2, lie)
+        self.bad(self.write(struct.pack("<Q", 10**8 + 1) + rest), says="must be <= 100000000")
+        self.bad(self.write(struct.pack("<Q", 10**8) + rest), says=f"but {len(rest)} bytes follow")
+
+    def test_changed_bytes(self):
+        """Each byte of length and header replaced by what JSON and numbers find awkward."""
+        statuses = set()
+        for place in range(0, 8 + HEADER_BYTES, STEP):
+            for byte in b'\0"}9':
+                changed = bytearray(GOOD)
+                changed[place] = byte
+                statuses.add(self.survive(bytes(changed)))
+        self.assertEqual(statuses, {0, 2})
+
+    def test_random_files(self):
+        source = random.Random(20220)
+        for i in range(0, 300, STEP):
+            changed = bytearray(GOOD)
+            for _ in range(source.randrange(1, 6)):
+                place, length = source.randrange(8, len(changed)), source.randrange(0, 9)
+                kind = source.randrange(3)
+                if kind == 0:
+                    del changed[place : place + length]
+                elif kind == 1:
+                    changed[place:place] = changed[8 + source.randrange(HEADER_BYTES // 2) :][:length]
+                else:
+                    changed[place : place + length] = source.randbytes(length)
+                if len(changed) < 9:
+                    break
+            # A length that fits half of the time lets the changes reach further checks.
+            if i % 2 == 0:
+                end = changed.rfind(b"}}") + 2
+                if end > 8:
+                    changed[:8] = struct.pack("<Q", end - 8)
+            self.survive(bytes(changed), *source.choice(([], ["--dense"], ["--method", "all"])))
+
+    def test_numbers_in_headers(self):
+        """Every number of the header replaced by awkward ones."""
+        header = GOOD[8 : 8 + HEADER_BYTES].decode()
+        awkward = [
+            -1,
+            0,
+            1,
+            3,
+            2**31,
+            2**32,
+            2**53 + 1,
+            2**63 - 1,
+            2**63,
+            1.5,
+            "1e5",
+            '"2"',
+            "null",
+            "[]",
+            "{}",
+        ]
+        for name in ("conv", "bias", "half"):
+            for field in ("shape", "data_offsets"):
+                for i in range(len(json.loads(header)[name][field])):
+                    for number in awkward[:: 5 if WRAPPER else 1]:
+                        changed = json.loads(header)
+                        changed[name][field][i] = "?"
+                        text = json.dumps(changed).replace('"?"', str(number))
+                        self.survive(pack(text.encode(), GOOD[8 + HEADER_BYTES :]))
+
+    def test_weights_that_are_not_finite(self):
+        for bad, shown in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):
+            for dtype in ("F64", "F32", "F16", "BF16"):
+                values = WEIGHTS[:5] + [bad] + WEIGHTS[6:]
+                content = network(("fine", dtype, [2, 2, 2], WEIGHTS), ("broken", dtype, [2, 2, 2], values))
+                text = self.bad(self.write(content), says="'broken'")
+                self.assertIn("[1, 0, 1]", text)
+                self.assertIn(shown, text.lower())
+        # What is not ranked is not read either.
+        self.good(self.write(network(("fine", "F32", [2, 2, 2], WEIGHTS), ("bias", "F32", [1], [math.nan]))))

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  PATTERN = 0xA5,
+  GUARD = 0x5C
+};
+static const uint64_t ALIVE = 0x616c6976656d656dU;
+
+struct memory test_memory;
+kldsel_options *test_options;
+
+/* ---- main ---- */
+
+bool test_quick(void) {
+  const char *value = getenv("KLDSEL_TEST_QUICK");
+  return value && strcmp(value, "") != 0 && strcmp(value, "0") != 0;
+}
+
+int main(void) {
+  /* Check's own default of 4 s is too short under valgrind; meson has a limit for the whole file. */
+  if (setenv("CK_DEFAULT_TIMEOUT", "600", 0) != 0) {
+    perror("setenv");
+    return EXIT_FAILURE;
+  }
+  SRunner *runner = srunner_create(test_suite());
+  srunner_run_all(runner, CK_ENV);
+  int run = srunner_ntests_run(runner);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  /* A suite that ran nothing has shown nothing. */
+  return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- statuses and messages ---- */
+
+static char marked_error[256];
+
+void mark_error(void) {
+  int64_t shape = -987654321;
+  int32_t kind = 0;
+  (void)kldsel_layer_kind(1, &shape, &kind);
+  snprintf(marked_error, sizeof marked_error, "%s", kldsel_last_error());
+}
+
+void expect_ok(const char *file, int line, const char *call, kldsel_status got) {
+  const char *error = kldsel_last_error();
+  if (got != KLDSEL_OK)
+    ck_abort_msg("%s:%d: %s\n  gave %s: %s", file, line, call, kldsel_status_name(got), error);
+  if (strcmp(error, marked_error) != 0)
+    ck_abort_msg("%s:%d: %s\n  succeeded but changed the last error to: %s", file, line, call, error);
+}
+
+void expect_error(const char *file, int line, const char *call, kldsel_status got, kldsel_status status,
+                  const char *message) {
+  const char *error = kldsel_last_error();
+  if (got != status || strcmp(error, message) != 0)
+    ck_abort_msg("%s:%d: %s\n  got      %s: %s\n  expected %s: %s", file, line, call, kldsel_status_name(got),
+                 error, kldsel_status_name(status), message);
+}
+
+/* ---- outputs that must stay untouched ---- */
+
+void poison(void *memory, size_t size) {
+  memset(memory, PATTERN, size);
+}
+
+void expect_poisoned(const char *file, int line, const char *name, const void *memory, size_t size) {
+  const unsigned char *bytes = memory;
+  for (size_t i = 0; i < size; i++)
+    if (bytes[i] != PATTERN) ck_abort_msg("%s:%d: byte %zu of %s was written", file, line, i, name);
+}
+
+/* ---- memory ---- */
+
+/* In front of each block: a mark to tell foreign pointers from ours, and the size, to find the guard
+ * behind the block. Sixteen bytes keep malloc's alignment. */
+struct block {
+  uint64_t mark;
+  uint64_t size;
+};
+_Static_assert(sizeof(struct block) == 16, "blocks must stay aligned");
+
+enum {
+  GUARD_BYTES = 16
+};
+
+/* Aborts outright: these run on threads that Check does not know. */
+static void broken(const char *what) {
+  fprintf(stderr, "allocator misused: %s\n", what);
+  abort();
+}
+
+void *memory_allocate(void *user, size_t size) {
+  struct memory *memory = user;
+  if (size == 0) broken("asked for 0 bytes");
+  size_t number = atomic_fetch_add(&memory->calls, 1) + 1;
+  if (memory->fail_at != 0 &&
+      (number == memory->fail_at || (memory->fail_onwards && number > memory->fail_at)))
+    return NULL;
+  if (memory->limit != 0 && size > memory->limit) return NULL;
+  if (size > SIZE_MAX - sizeof(struct block) - GUARD_BYTES) return NULL;
+  struct block *block = malloc(sizeof *block + size + GUARD_BYTES);
+  if (!block) return NULL;
+  block->mark = ALIVE;
+  block->size = size;
+  unsigned char *bytes = (unsigned char *)(block + 1);
+  memset(bytes, PATTERN, size);
+  memset(bytes + size, GUARD, GUARD_BYTES);
+  atomic_fetch_add(&memory->live, 1);
+  return bytes;
+}
+
+void memory_release(void *user, void *pointer) {
+  struct memory *memory = user;
+  if (!pointer) broken("release of NULL");
+  struct block *block = (struct block *)pointer - 1;
+  if (block->mark != ALIVE) broken("release of what it did not hand out, or twice");
+  const unsigned char *guard = (const unsigned char *)pointer + block->size;
+  for (size_t i = 0; i < GUARD_BYTES; i++)
+    if (guard[i] != GUARD) broken("written past the end of a block");
+  block->mark = 0;
+  atomic_fetch_sub(&memory->live, 1);
+  free(block);
+}
+
+static void setup(void) {
+  atomic_store(&test_memory.live, 0);
+  atomic_store(&test_memory.calls, 0);
+  test_memory.fail_at = 0;
+  test_memory.fail_onwards = false;
+  test_memory.limit = 0;
+  assert_ok(kldsel_options_create(memory_allocate, memory_release, &test_memory, &test_options));
+}
+
+static void teardown(void) {
+  kldsel_options_free(test_options);
+  test_options = NULL;
+  ck_assert_uint_eq(atomic_load(&test_memory.live), 0);
+}
+
+TCase *add_case(Suite *suite, const char *name) {
+  TCase *tests = tcase_create(name);
+  tcase_add_checked_fixture(tests, setup, teardown);
+  suite_add_tcase(suite, tests);
+  return tests;
+}
+
+void set_int(int32_t key, int64_t value) {
+  assert_ok(kldsel_options_set_int(test_options, key, value));
+}
+
+void set_double(int32_t key, double value) {
+  assert_ok(kldsel_options_set_double(test_options, key, value));
+}
+
+/* ---- tensors and profiles ---- */
+
+kldsel_tensor *view(const double *values, int32_t rank, const int64_t *shape) {
+  size_t bytes = sizeof *values;
+  for (int32_t a = 0; a < rank; a++) bytes *= (size_t)shape[a];
+  kldsel_tensor *tensor = NULL;
+  assert_ok(kldsel_tensor_view(values, bytes, KLDSEL_DTYPE_F64, rank, shape, KLDSEL_LAYOUT_OIHW, test_options,
+                               &tensor));
+  ck_assert_ptr_nonnull(tensor);
+  return tensor;
+}
+
+kldsel_tensor *matrix_view(const double *values, int64_t rows, int64_t columns) {
+  return view(values, 2, (const int64_t[]){rows, columns});
+}
+
+kldsel_profile *profile_of(const kldsel_tensor *tensor) {
+  kldsel_profile *profile = NULL;
+  assert_ok(kldsel_profile_create(tensor, test_options, &profile));
+  ck_assert_ptr_nonnull(profile);
+  return profile;
+}
+
+size_t dtype_bytes(int32_t dtype) {
+  static const size_t bytes[] = {0, 8, 4, 2, 2, 1, 1};
+  return bytes[dtype];
+}
+
+void store(void *buffer, int32_t dtype, size_t index, int value) {
+  unsigned char *element = (unsigned char *)buffer + index * dtype_bytes(dtype);
+  double f64 = value;
+  float f32 = (float)value;
+  uint32_t bits = 0;
+  memcpy(&bits, &f32, sizeof bits);
+  uint16_t bf16 = (uint16_t)(bits >> 16);
+  /* A normal single becomes a half by moving the exponent's bias from 127 to 15. */
+  uint32_t rebiased = (bits & 0x7FFFFFFFU) - (112U << 23);
+  uint16_t f16 = (uint16_t)((bits >> 16 & 0x8000U) | (value == 0 ? 0 : rebiased >> 13));
+  uint8_t u8 = (uint8_t)value;
+  int8_t i8 = (int8_t)value;
+  const void *sources[] = {NULL, &f64, &f32, &f16, &bf16, &u8, &i8};
+  memcpy(element, sources[dtype], dtype_bytes(dtype));
+}
+
+void store_not_finite(void *buffer, int32_t dtype, size_t index, double value) {
+  unsigned char *element = (unsigned char *)buffer + index * dtype_bytes(dtype);
+  float f32 = (float)value;
+  uint16_t sign = signbit(value) ? 0x8000 : 0;
+  uint16_t f16 = (uint16_t)(sign | (isnan(value) ? 0x7E00 : 0x7C00));
+  uint16_t bf16 = (uint16_t)(sign | (isnan(value) ? 0x7FC0 : 0x7F80));
+  const void *sources[] = {NULL, &value, &f32, &f16, &bf16};
+  memcpy(element, sources[dtype], dtype_bytes(dtype));
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every allocation of every public call fails once: the call says so, changes nothing and leaks nothing. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+/* ---- what the calls work on, made by malloc ---- */
+
+enum {
+  LAYERS = 3,
+  /* Enough weights to be split over threads. */
+  LARGE_ROWS = 96,
+  LARGE_COLUMNS = 2800,
+  QUICK_COLUMNS = 60
+};
+
+static double small[6 * 4];
+static uint8_t bytes[6 * 4];
+static float large[LARGE_ROWS * LARGE_COLUMNS];
+
+static kldsel_tensor *matrix, *columns, *integers, *quantized, *large_rows, *large_columns;
+static const kldsel_tensor *layers[LAYERS], *given[LAYERS];
+static kldsel_profile *profiles[LAYERS];
+static double exported[256];
+static size_t exported_length;
+
+static void make_fixtures(void) {
+  for (size_t i = 0; i < COUNT(small); i++) {
+    small[i] = sin((double)i + 1);
+    bytes[i] = (uint8_t)(37 * i);
+  }
+  for (size_t i = 0; i < COUNT(large); i++) large[i] = (float)cos((double)i);
+  static const int64_t conv[] = {6, 2, 2}, hwio[] = {2, 2, 6};
+  int64_t length = test_quick() ? QUICK_COLUMNS : LARGE_COLUMNS;
+  const int64_t wide[] = {LARGE_ROWS, length}, tall[] = {length, LARGE_ROWS};
+  size_t large_bytes = LARGE_ROWS * (size_t)length * sizeof *large;
+  static const double scales[] = {1, 2, 3, 4, 5, 6};
+  assert_ok(
+      kldsel_tensor_view(small, sizeof small, KLDSEL_DTYPE_F64, 3, conv, KLDSEL_LAYOUT_OIHW, NULL, &matrix));
+  assert_ok(
+      kldsel_tensor_view(small, sizeof small, KLDSEL_DTYPE_F64, 3, hwio, KLDSEL_LAYOUT_HWIO, NULL, &columns));
+  assert_ok(
+      kldsel_tensor_view(bytes, sizeof bytes, KLDSEL_DTYPE_U8, 3, conv, KLDSEL_LAYOUT_OIHW, NULL, &integers));
+  assert_ok(kldsel_tensor_quantized(integers, scales, scales, 6, NULL, &quantized));
+  assert_ok(
+      kldsel_tensor_view(large, large_bytes, KLDSEL_DTYPE_F32, 2, wide, KLDSEL_LAYOUT_OI, NULL, &large_rows));
+  assert_ok(kldsel_tensor_view(large, large_bytes, KLDSEL_DTYPE_F32, 2, tall, KLDSEL_LAYOUT_IO, NULL,
+                               &large_columns));
+  layers[0] = matrix;
+  layers[1] = quantized;
+  layers[2] = large_rows;
+  given[0] = columns;
+  given[2] = large_columns;
+}
+
+static void make_profiles(void) {
+  for (int l = 0; l < LAYERS; l++) assert_ok(kldsel_profile_create(layers[l], test_options, &profiles[l]));
+  assert_ok(kldsel_profile_export(profiles[0], exported, COUNT(exported), &exported_length));
+}
+
+static void free_fixtures(void) {
+  kldsel_tensor_free(matrix);
+  kldsel_tensor_free(columns);
+  kldsel_tensor_free(integers);
+  kldsel_tensor_free(quantized);
+  kldsel_tensor_free(large_rows);
+  kldsel_tensor_free(large_columns);
+}
+
+/* ---- the calls: each checks that a failure leaves its outputs, and gives back what a success made ---- */
+
+#define DEFINE_CALL(name, type, release, ...)                                                                \
+  static kldsel_status name(void) {                                                                          \
+    type *out;                                                                                               \
+    poison(&out, sizeof out);                                                                                \
+    kldsel_status status = __VA_ARGS__;                                                                      \
+    if (status == KLDSEL_OK)                                                                                 \
+      release(out);                                                                                          \
+    else                                                                                                     \
+      assert_poisoned(&out, sizeof out);                                                                     \
+    return status;                                                                                           \
+  }
+
+#define DEFINE_TENSOR_CALL(name, ...) DEFINE_CALL(name, kldsel_tensor, kldsel_tensor_free, __VA_ARGS__)
+#define DEFINE_PROFILE_CALL(name, ...) DEFINE_CALL(name, kldsel_profile, kldsel_profile_free, __VA_ARGS__)
+#define DEFINE_RANKING_CALL(name, ...) DEFINE_CALL(name, kldsel_ranking, kldsel_ranking_free, __VA_ARGS__)
+
+static const int64_t six_by_four[] = {6, 4};
+static const double scales[] = {1, 2, 3, 4, 5, 6};
+static const int32_t groups[] = {1, 2, 1};
+
+DEFINE_CALL(options_create, kldsel_options, kldsel_options_free,
+            kldsel_options_create(memory_allocate, memory_release, &test_memory, &out))
+DEFINE_TENSOR_CALL(tensor_view, kldsel_tensor_view(small, sizeof small, KLDSEL_DTYPE_F64, 2, six_by_four, 0,
+                                                   test_options, &out))
+DEFINE_TENSOR_CALL(tensor_view_strided,
+                   kldsel_tensor_view_strided(small, sizeof small, 0, KLDSEL_DTYPE_F64, 2, six_by_four, NULL,
+                                              2U, 0, test_options, &out))
+DEFINE_TENSOR_CALL(tensor_quantized, kldsel_tensor_quantized(integers, scales, NULL, 6, test_options, &out))
+DEFINE_TENSOR_CALL(tensor_copy, kldsel_tensor_copy(columns, test_options, &out))
+DEFINE_TENSOR_CALL(tensor_copy_quantized, kldsel_tensor_copy(quantized, test_options, &out))
+DEFINE_TENSOR_CALL(sign_split, kldsel_sign_split(columns, KLDSEL_PART_POSITIVE, test_options, &out))
+DEFINE_TENSOR_CALL(filter_matrix, kldsel_filter_matrix(quantized, test_options, &out))
+DEFINE_PROFILE_CALL(profile_create, kldsel_profile_create(matrix, test_options, &out))
+DEFINE_PROFILE_CALL(profile_create_columns, kldsel_profile_create(columns, test_options, &out))
+DEFINE_PROFILE_CALL(profile_create_quantized, kldsel_profile_create(quantized, test_options, &out))
+DEFINE_PROFILE_CALL(profile_create_large, kldsel_profile_create(large_rows, test_options, &out))
+DEFINE_PROFILE_CALL(profile_create_large_columns, kldsel_profile_create(large_columns, test_options, &out))
+DEFINE_PROFILE_CALL(profile_import, kldsel_profile_import(exported, exported_length, test_options, &out))
+DEFINE_RANKING_CALL(rank_profiles, kldsel_rank_profiles((const kldsel_profile *const *)profiles, LAYERS, NULL,
+                                                        groups, test_options, &out))
+DEFINE_RANKING_CALL(rank_profiles_given,
+                    kldsel_rank_profiles((const kldsel_profile *const *)profiles, LAYERS,
+                                         (const kldsel_profile *const *)profiles, NULL, test_options, &out))
+DEFINE_RANKING_CALL(rank_tensors, kldsel_rank_tensors(layers, LAYERS, NULL, NULL, test_options, &out))
+DEFINE_RANKING_CALL(rank_tensors_given,
+                    kldsel_rank_tensors(layers, LAYERS, given, groups, test_options, &out))
+
+static kldsel_status profile_create_many(void) {
+  kldsel_profile *out[LAYERS];
+  poison(out, sizeof out);
+  kldsel_status status = kldsel_profile_create_many(layers, LAYERS, test_options, out);
+  if (status != KLDSEL_OK) assert_poisoned(out, sizeof out);
+  for (int l = 0; l < LAYERS && status == KLDSEL_OK; l++) kldsel_profile_free(out[l]);
+  return status;
+}
+
+static kldsel_status cosine_of(const kldsel_tensor *x, const kldsel_tensor *y) {
+  double out[36];
+  poison(out, sizeof out);
+  kldsel_status status = kldsel_pairwise_cosine(x, y, 0, 6, test_options, out, COUNT(out));
+  if (status != KLDSEL_OK) assert_poisoned(out, sizeof out);
+  return status;
+}
+
+static kldsel_status pairwise_cosine(void) {
+  return cosine_of(matrix, NULL);
+}
+
+static kldsel_status pairwise_cosine_of_two(void) {
+  return cosine_of(quantized, matrix);
+}
+
+static kldsel_status divergence(void) {
+  static const double p[] = {0.5, 0.5}, q[] = {0.25, 0.5, 0.25};
+  double out;
+  poison(&out, sizeof out);
+  kldsel_status status = kldsel_divergence(p, 2, q, 3, test_options, &out);
+  if (status != KLDSEL_OK) assert_poisoned(&out, sizeof out);
+  return status;
+}
+
+static kldsel_status rank(void) {
+  static const double scores[] = {3, 1, 2};
+  static const int64_t parameters[] = {1, 1, 1};
+  struct {
+    int64_t order[3], ranks[3];
+    int32_t selected[4];
+  } out;
+  poison(&out, sizeof out);
+  kldsel_status status =
+      kldsel_rank(scores, 3, parameters, groups, test_options, out.order, out.ranks, out.selected);
+  if (status != KLDSEL_OK) assert_poisoned(&out, sizeof out);
+  return status;
+}
+
+/* ---- failing ---- */
+
+/* Fails the n-th allocation, and with it all later ones or none. True if the call got as far as that. */
+static bool fail_at(kldsel_status (*call)(void), const char *name, size_t n, bool onwards) {
+  size_t live = atomic_load(&test_memory.live);
+  atomic_store(&test_memory.calls, 0);
+  test_memory.fail_at = n;
+  test_memory.fail_onwards = onwards;
+  mark_error();
+  kldsel_status status = call();
+  size_t calls = atomic_load(&test_memory.calls);
+  test_memory.fail_at = 0;
+  if (calls >= n) {
+    ck_assert_msg(status == KLDSEL_ERROR_OUT_OF_MEMORY, "%s: allocation %zu failed, but it gave %s", name, n,
+                  kldsel_status_name(status));
+    ck_assert_msg(strstr(kldsel_last_error(), ": no memory for "), "%s: %s", name, kldsel_last_error());
+  } else {
+    ck_assert_msg(status == KLDSEL_OK, "%s: %s: %s", name, kldsel_status_name(status), kldsel_last_error());
+  }
+  size_t left = atomic_load(&test_memory.live);
+  ck_assert_msg(left == live, "%s: allocation %zu failed and %zu blocks leaked", name, n, left - live);
+  return calls >= n;
+}
+
+static void fail_at_every_point(kldsel_status (*call)(void), const char *name) {
+  size_t points = 0;
+  while (fail_at(call, name, points + 1, false)) points++;
+  for (size_t n = 1; n <= points; n++) fail_at(call, name, n, true);
+  ck_assert_msg(points > 0, "%s allocates nothing: then it does not belong here", name);
+  printf("%-34s %3zu failure points\n", name, points);
+}
+
+#define FAIL(call) fail_at_every_point(call, #call)
+
+START_TEST(options_and_tensors) {
+  make_fixtures();
+  FAIL(options_create);
+  FAIL(tensor_view);
+  FAIL(tensor_view_strided);
+  FAIL(tensor_quantized);
+  FAIL(tensor_copy);
+  FAIL(tensor_copy_quantized);
+  free_fixtures();
+}
+END_TEST
+
+START_TEST(primitives) {
+  make_fixtures();
+  FAIL(sign_split);
+  FAIL(filter_matrix);
+  FAIL(divergence);
+  for (int32_t granularity = 1; granularity <= 2; granularity++) {
+    set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+    FAIL(pairwise_cosine);
+    FAIL(pairwise_cosine_of_two);
+  }
+  FAIL(rank);
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 2);
+  FAIL(rank);
+  free_fixtures();
+}
+END_TEST
+
+static void fail_profiles(void) {
+  FAIL(profile_create);
+  FAIL(profile_create_columns);
+  FAIL(profile_create_quantized);
+  FAIL(profile_create_large);
+  FAIL(profile_create_large_columns);
+  FAIL(profile_create_many);
+}
+
+START_TEST(profiles_on_one_thread_and_on_many) {
+  make_fixtures();
+  for (int32_t threads = 1; threads <= 4; threads += 3)
+    for (int32_t granularity = 1; granularity <= 2; granularity++) {
+      printf("threads %d, granularity %d\n", threads, granularity);
+      set_int(KLDSEL_OPTION_THREADS, threads);
+      set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+      fail_profiles();
+    }
+  free_fixtures();
+}
+END_TEST
+
+START_TEST(pairs_and_within) {
+  make_fixtures();
+  for (int32_t granularity = 1; granularity <= 2; granularity++) {
+    set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+    printf("pairs, granularity %d\n", granularity);
+    set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+    set_int(KLDSEL_OPTION_REFERENCE, 0);
+    fail_profiles();
+    printf("within, granularity %d\n", granularity);
+    set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PROFILE);
+    set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+    fail_profiles();
+  }
+  free_fixtures();
+}
+END_TEST
+
+START_TEST(rankings) {
+  make_fixtures();
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  make_profiles();
+  FAIL(profile_import);
+  static const char *const names[] = {NULL, "uniform", "others", "previous", "next", "within", "given"};
+  for (int32_t reference = 1; reference <= KLDSEL_REFERENCE_GIVEN; reference++) {
+    printf("reference %s\n", names[reference]);
+    set_int(KLDSEL_OPTION_REFERENCE, reference);
+    if (reference == KLDSEL_REFERENCE_GIVEN) {
+      FAIL(rank_profiles_given);
+      FAIL(rank_tensors_given);
+    } else {
+      FAIL(rank_profiles);
+      FAIL(rank_tensors);
+    }
+  }
+  printf("by measure\n");
+  set_int(KLDSEL_OPTION_REFERENCE, 0);
+  for (int32_t measure = KLDSEL_MEASURE_COSINE; measure <= KLDSEL_MEASURE_SHARE; measure += 2) {
+    set_int(KLDSEL_OPTION_MEASURE, measure);
+    set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 100);
+    FAIL(rank_profiles);
+  }
+  for (int l = 0; l < LAYERS; l++) kldsel_profile_free(profiles[l]);
+  free_fixtures();
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("allocation");
+  TCase *tests = add_case(suite, "every allocation fails once");
+  tcase_add_test(tests, options_and_tensors);
+  tcase_add_test(tests, primitives);
+  tcase_add_test(tests, profiles_on_one_thread_and_on_many);
+  tcase_add_test(tests, pairs_and_within);
+  tcase_add_test(tests, rankings);
+  return suite;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <float.h>
+#include <math.h>
+
+#include "support.h"
+
+/* What goes through BLAS is promised to 1e-12; the few terms of these cases stay far below. */
+static const double TOLERANCE = 1e-14;
+
+static void assert_cosines(const kldsel_tensor *x, const kldsel_tensor *y, const double *expected) {
+  int64_t rows = kldsel_tensor_filters(x), columns = kldsel_tensor_filters(y ? y : x);
+  double matrix[65];
+  size_t count = (size_t)(rows * columns);
+  poison(matrix, sizeof matrix);
+  assert_ok(kldsel_pairwise_cosine(x, y, 0, rows, test_options, matrix, count));
+  for (size_t i = 0; i < count; i++)
+    ck_assert_msg(fabs(matrix[i] - expected[i]) <= TOLERANCE, "C[%zu]: got %.17g, expected %.17g", i,
+                  matrix[i], expected[i]);
+  assert_poisoned(matrix + count, sizeof matrix - count * sizeof *matrix);
+}
+
+START_TEST(one_operand_by_hand) {
+  const double weights[] = {3, 4, 4, 3, 0, 0, -3, -4, -4, 3};
+  kldsel_tensor *x = matrix_view(weights, 5, 2);
+  static const double expected[] = {1, 0.96, 0,  -1,    0, 0.96, 1, 0, -0.96, -0.28, 0, 0, 0,
+                                    0, 0,    -1, -0.96, 0, 1,    0, 0, -0.28, 0,     0, 1};
+  assert_cosines(x, NULL, expected);
+  assert_cosines(x, x, expected);
+  kldsel_tensor_free(x);
+}
+END_TEST
+
+START_TEST(two_operands_by_hand) {
+  const double x_weights[] = {1, 0, 0, 0, 1, 0}, y_weights[] = {1, 2, 2, 0, 0, -5, 0, -1, 0, 2, 3, 6};
+  kldsel_tensor *x = matrix_view(x_weights, 2, 3), *y = matrix_view(y_weights, 4, 3);
+  assert_cosines(x, y, (const double[]){1 / 3.0, 0, 0, 2 / 7.0, 2 / 3.0, 0, -1, 3 / 7.0});
+  assert_cosines(y, x, (const double[]){1 / 3.0, 2 / 3.0, 0, 0, 0, -1, 2 / 7.0, 3 / 7.0});
+  kldsel_tensor_free(x);
+  kldsel_tensor_free(y);
+}
+END_TEST
+
+START_TEST(rows_of_one_element_and_one_row) {
+  const double weights[] = {-2, 5, 0};
+  kldsel_tensor *x = matrix_view(weights, 3, 1), *one = matrix_view(weights, 1, 3);
+  assert_cosines(x, NULL, (const double[]){1, -1, 0, -1, 1, 0, 0, 0, 0});
+  assert_cosines(one, NULL, (const double[]){1});
+  kldsel_tensor_free(x);
+  kldsel_tensor_free(one);
+}
+END_TEST
+
+/* Squares of these overflow or vanish. The rows are (3, 4) and (4, 3) at each pair of scales. */
+START_TEST(any_magnitude) {
+  static const double scales[] = {1, 0x1p1021, 0x1p-1022, 0x1p-1074, 1e200, 1e-200};
+  for (size_t a = 0; a < COUNT(scales); a++)
+    for (size_t b = 0; b < COUNT(scales); b++) {
+      const double weights[] = {3 * scales[a], 4 * scales[a], 4 * scales[b], 3 * scales[b]};
+      kldsel_tensor *x = matrix_view(weights, 2, 2);
+      assert_cosines(x, NULL, (const double[]){1, 0.96, 0.96, 1});
+      kldsel_tensor_free(x);
+    }
+  /* Mixed within a row: next to the largest the others vanish. */
+  const double mixed[] = {DBL_MAX, DBL_TRUE_MIN, DBL_TRUE_MIN, DBL_MAX, DBL_MAX, DBL_MAX};
+  kldsel_tensor *x = matrix_view(mixed, 3, 2);
+  const double half = sqrt(0.5);
+  assert_cosines(x, NULL, (const double[]){1, 0, half, 0, 1, half, half, half, 1});
+  kldsel_tensor_free(x);
+}
+END_TEST
+
+START_TEST(never_beyond_one) {
+  enum {
+    ROWS = 8,
+    COLUMNS = 37
+  };
+  double weights[ROWS * COLUMNS], matrix[ROWS * ROWS];
+  for (int i = 0; i < ROWS * COLUMNS; i++)
+    weights[i] = (i / COLUMNS % 2 ? -1 : 1) * (1 + i / COLUMNS) * (0.1 + sin(i % COLUMNS));
+  kldsel_tensor *x = matrix_view(weights, ROWS, COLUMNS);
+  assert_ok(kldsel_pairwise_cosine(x, NULL, 0, ROWS, test_options, matrix, ROWS * ROWS));
+  for (int i = 0; i < ROWS * ROWS; i++) {
+    ck_assert_double_le(fabs(matrix[i]), 1);
+    ck_assert_double_ge(fabs(matrix[i]), 1 - 1e-12);
+  }
+  kldsel_tensor_free(x);
+}
+END_TEST
+
+/* Two channels of two weights. Filter 0 is (3, 4 | 1, 0), filter 1 is (4, 3 | 0, 0): by channel 0.96 and 0.
+ */
+START_TEST(by_kernel) {
+  const double weights[] = {3, 4, 1, 0, 4, 3, 0, 0, -3, -4, 2, 0};
+  kldsel_tensor *x = view(weights, 3, (const int64_t[]){3, 2, 2});
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
+  assert_cosines(x, NULL, (const double[]){1, 0.48, 0, 0.48, 0.5, -0.48, 0, -0.48, 1});
+  assert_cosines(x, x, (const double[]){1, 0.48, 0, 0.48, 0.5, -0.48, 0, -0.48, 1});
+  /* Without channel axes the slice is the whole filter: <f0, f1> = 24 over sqrt(26) * 5. */
+  kldsel_tensor *whole = NULL;
+  assert_ok(kldsel_tensor_view_strided(weights, sizeof weights, 0, KLDSEL_DTYPE_F64, 3,
+                                       (const int64_t[]){3, 2, 2}, NULL, 1U, 0, test_options, &whole));
+  double matrix[3];
+  assert_ok(kldsel_pairwise_cosine(whole, NULL, 0, 1, test_options, matrix, 3));
+  ck_assert_double_le(fabs(matrix[1] - 24 / (5 * sqrt(26))), TOLERANCE);
+  kldsel_tensor_free(whole);
+  kldsel_tensor_free(x);
+}
+END_TEST
+
+/* Every range of rows gives those rows; the count of threads and of tiles is its own affair. */
+START_TEST(streamed_equals_whole) {
+  enum {
+    ROWS = 7,
+    COLUMNS = 5
+  };
+  double x_weights[ROWS * COLUMNS], y_weights[4 * COLUMNS], whole[ROWS * ROWS], part[ROWS * ROWS + 1];
+  for (int i = 0; i < ROWS * COLUMNS; i++) x_weights[i] = sin(i * i + 1.0);
+  for (int i = 0; i < 4 * COLUMNS; i++) y_weights[i] = cos(3.0 * i);
+  kldsel_tensor *x = matrix_view(x_weights, ROWS, COLUMNS), *other = matrix_view(y_weights, 4, COLUMNS);
+  kldsel_tensor *const operands[] = {NULL, other};
+  for (size_t o = 0; o < COUNT(operands); o++) {
+    const kldsel_tensor *y = operands[o];
+    int64_t width = y ? 4 : ROWS;
+    assert_ok(kldsel_pairwise_cosine(x, y, 0, ROWS, test_options, whole, (size_t)(ROWS * width)));
+    for (int64_t first = 0; first < ROWS; first++)
+      for (int64_t rows = 1; rows <= ROWS - first; rows++) {
+        size_t count = (size_t)(rows * width);
+        poison(part, sizeof part);
+        assert_ok(kldsel_pairwise_cosine(x, y, first, rows, test_options, part, count));
+        for (size_t i = 0; i < count; i++)
+          ck_assert_double_le(fabs(part[i] - whole[(size_t)(first * width) + i]), 1e-12);
+        assert_poisoned(part + count, sizeof *part);
+      }
+  }
+  kldsel_tensor_free(x);
+  kldsel_tensor_free(other);
+}
+END_TEST
+
+START_TEST(operands_of_different_dtype_and_layout) {
+  const float x_weights[] = {3, 4};
+  const uint8_t y_weights[] = {128 + 4, 128 - 3, 128 + 3, 128 + 4};
+  kldsel_tensor *x = NULL, *bytes = NULL, *y = NULL;
+  assert_ok(kldsel_tensor_view(x_weights, sizeof x_weights, KLDSEL_DTYPE_F32, 2, (const int64_t[]){1, 2},
+                               KLDSEL_LAYOUT_OI, test_options, &x));
+  /* Columns are filters: (4, 3) and (-3, 4). */
+  assert_ok(kldsel_tensor_view(y_weights, sizeof y_weights, KLDSEL_DTYPE_U8, 2, (const int64_t[]){2, 2},
+                               KLDSEL_LAYOUT_IO, test_options, &bytes));
+  assert_ok(kldsel_tensor_quantized(bytes, (const double[]){0.01, 7}, (const double[]){128, 128}, 2,
+                                    test_options, &y));
+  assert_cosines(x, y, (const double[]){0.96, 0.28});
+  kldsel_tensor_free(x);
+  kldsel_tensor_free(y);
+  kldsel_tensor_free(bytes);
+}
+END_TEST
+
+/* ---- bad arguments ---- */
+
+#define REFUSED(status, message, ...)                                                                        \
+  do {                                                                                                       \
+    assert_error(kldsel_pairwise_cosine(__VA_ARGS__), status, message);                                      \
+    assert_poisoned(matrix, sizeof matrix);                                                                  \
+  } while (0)
+
+START_TEST(cosine_refuses) {
+  const double weights[] = {1, 2, 3, 4, 5, 6};
+  double matrix[9];
+  poison(matrix, sizeof matrix);
+  kldsel_tensor *x = matrix_view(weights, 3, 2), *wide = matrix_view(weights, 2, 3);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "x is NULL", NULL, x, 0, 3, test_options, matrix, 9);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "matrix is NULL", x, NULL, 0, 3, test_options, NULL, 9);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "first_row is -1; must be 0 to 2", x, NULL, -1, 3, test_options,
+          matrix, 9);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "first_row is 3; must be 0 to 2", x, NULL, 3, 1, test_options,
+          matrix, 3);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "rows is 0; must be 1 to 3", x, NULL, 0, 0, test_options, matrix, 0);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "rows is -1; must be 1 to 3", x, NULL, 0, -1, test_options, matrix,
+          9);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "rows is 4; must be 1 to 3", x, NULL, 0, 4, test_options, matrix,
+          12);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "rows is 2; must be 1 to 1", x, NULL, 2, 2, test_options, matrix, 6);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "rows is 9223372036854775807; must be 1 to 1", x, NULL, 2, INT64_MAX,
+          test_options, matrix, 9);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "first_row is 9223372036854775807; must be 0 to 2", x, NULL,
+          INT64_MAX, INT64_MAX, test_options, matrix, 9);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "count is 8; 3 rows of 3 need 9", x, NULL, 0, 3, test_options, matrix, 8);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "count is 10; 3 rows of 3 need 9", x, NULL, 0, 3, test_options, matrix, 10);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "y has filters of 3 elements, x of 2", x, wide, 0, 3, test_options, matrix,
+          6);
+  kldsel_tensor_free(x);
+  kldsel_tensor_free(wide);
+}
+END_TEST
+
+START_TEST(channels_must_agree_by_kernel) {
+  const double weights[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  double matrix[4];
+  poison(matrix, sizeof matrix);
+  kldsel_tensor *x = view(weights, 3, (const int64_t[]){2, 2, 2}),
+                *y = view(weights, 3, (const int64_t[]){2, 4, 1});
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "y has filters of 4 channels, x of 2", x, y, 0, 2, test_options, matrix, 4);
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_FILTER);
+  assert_ok(kldsel_pairwise_cosine(x, y, 0, 2, test_options, matrix, 4));
+  kldsel_tensor_free(x);
+  kldsel_tensor_free(y);
+}
+END_TEST
+
+/* Also in rows that were not asked for: what a weight is does not hang on the range. */
+START_TEST(not_finite_is_named) {
+  static const char *const x_messages[] = {"x: weight at [0, 0] is nan", "x: weight at [0, 1] is nan",
+                                           "x: weight at [1, 0] is nan", "x: weight at [1, 1] is nan"};
+  static const char *const y_messages[] = {"y: weight at [0, 0] is -inf", "y: weight at [0, 1] is -inf",
+                                           "y: weight at [1, 0] is -inf", "y: weight at [1, 1] is -inf"};
+  const double good[] = {1, 2, 3, 4};
+  double matrix[4];
+  poison(matrix, sizeof matrix);
+  kldsel_tensor *fine = matrix_view(good, 2, 2);
+  for (size_t i = 0; i < 4; i++) {
+    double weights[] = {1, 2, 3, 4};
+    kldsel_tensor *bad = matrix_view(weights, 2, 2);
+    weights[i] = nan("");
+    REFUSED(KLDSEL_ERROR_NOT_FINITE, x_messages[i], bad, fine, 0, 1, test_options, matrix, 2);
+    REFUSED(KLDSEL_ERROR_NOT_FINITE, x_messages[i], bad, NULL, 1, 1, test_options, matrix, 2);
+    weights[i] = -HUGE_VAL;
+    REFUSED(KLDSEL_ERROR_NOT_FINITE, y_messages[i], fine, bad, 0, 1, test_options, matrix, 2);
+    kldsel_tensor_free(bad);
+  }
+  kldsel_tensor_free(fine);
+}
+END_TEST
+
+START_TEST(cosine_beyond_memory) {
+  const uint8_t one = 1;
+  kldsel_tensor *x = NULL;
+  double matrix[1];
+  poison(matrix, sizeof matrix);
+  assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2, (const int64_t[]){1, 1LL << 61},
+                                       (const int64_t[]){0, 0}, 1U, 0, test_options, &x));
+  REFUSED(KLDSEL_ERROR_TOO_LARGE, "x: 2305843009213693952 elements of 8 bytes are more than can be addressed",
+          x, NULL, 0, 1, test_options, matrix, 1);
+  kldsel_tensor_free(x);
+}
+END_TEST
+
+/* ---- progress ---- */
+
+struct progress {
+  size_t calls, cancel_at;
+  uint64_t done, total;
+  bool backwards, total_changed;
+};
+
+static int32_t watch(void *user, uint64_t done, uint64_t total) {
+  struct progress *seen = user;
+  seen->calls++;
+  seen->backwards = seen->backwards || done < seen->done || done > total;
+  seen->total_changed = seen->total_changed || (seen->calls > 1 && total != seen->total);
+  seen->done = done;
+  seen->total = total;
+  return seen->calls == seen->cancel_at;
+}
+
+START_TEST(progress_and_cancel) {
+  enum {
+    ROWS = 300,
+    COLUMNS = 4
+  };
+  static double weights[ROWS * COLUMNS], matrix[ROWS * ROWS + 1];
+  for (int i = 0; i < ROWS * COLUMNS; i++) weights[i] = sin(i + 1.0);
+  kldsel_tensor *x = matrix_view(weights, ROWS, COLUMNS);
+  struct progress seen = {0};
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  assert_ok(kldsel_pairwise_cosine(x, NULL, 0, ROWS, test_options, matrix, ROWS * ROWS));
+  ck_assert_uint_ge(seen.calls, 1);
+  ck_assert(!seen.backwards && !seen.total_changed);
+  ck_assert_uint_eq(seen.done, seen.total);
+  size_t calls = seen.calls;
+  for (size_t n = 1; n <= calls; n++) {
+    seen = (struct progress){.cancel_at = n};
+    poison(matrix, sizeof matrix);
+    assert_error(kldsel_pairwise_cosine(x, NULL, 0, ROWS, test_options, matrix, ROWS * ROWS),
+                 KLDSEL_ERROR_CANCELLED, "cancelled by the progress callback");
+    ck_assert_uint_eq(seen.calls, n);
+    /* What was asked for may be partly written, but nothing behind it. */
+    assert_poisoned(matrix + ROWS * ROWS, sizeof *matrix);
+  }
+  kldsel_tensor_free(x);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("cosine");
+  TCase *tests = add_case(suite, "values");
+  tcase_add_test(tests, one_operand_by_hand);
+  tcase_add_test(tests, two_operands_by_hand);
+  tcase_add_test(tests, rows_of_one_element_and_one_row);
+  tcase_add_test(tests, any_magnitude);
+  tcase_add_test(tests, never_beyond_one);
+  tcase_add_test(tests, by_kernel);
+  tcase_add_test(tests, streamed_equals_whole);
+  tcase_add_test(tests, operands_of_different_dtype_and_layout);
+  tests = add_case(suite, "arguments");
+  tcase_add_test(tests, cosine_refuses);
+  tcase_add_test(tests, channels_must_agree_by_kernel);
+  tcase_add_test(tests, not_finite_is_named);
+  tcase_add_test(tests, cosine_beyond_memory);
+  tests = add_case(suite, "progress");
+  tcase_add_test(tests, progress_and_cancel);
+  return suite;
+}

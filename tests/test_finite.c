@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* NaN and infinity in the weights are found and named, wherever they are. */
+#include <math.h>
+#include <stdio.h>
+
+#include "support.h"
+
+static const struct {
+  double value;
+  const char *name;
+} not_finite[] = {{(double)NAN, "nan"}, {HUGE_VAL, "inf"}, {-HUGE_VAL, "-inf"}};
+
+/* Three axes; a plain view and one that is transposed, backwards and unaligned. */
+START_TEST(not_finite_at_every_place) {
+  enum {
+    A = 2,
+    B = 3,
+    C = 2
+  };
+  static const int64_t shape[] = {A, B, C};
+  for (int32_t dtype = KLDSEL_DTYPE_F64; dtype <= KLDSEL_DTYPE_BF16; dtype++)
+    for (int strided = 0; strided <= 1; strided++)
+      for (size_t at = 0; at < (size_t)(A * B * C); at++)
+        for (size_t k = 0; k < COUNT(not_finite); k++)
+          for (int32_t granularity = 1; granularity <= 2; granularity++) {
+            unsigned char buffer[1 + A * B * C * 8];
+            int64_t step = (int64_t)dtype_bytes(dtype);
+            for (size_t i = 0; i < (size_t)(A * B * C); i++)
+              store(buffer + strided, dtype, i, (int)i % 7 - 3);
+            size_t a = at / (B * C), b = at / C % B, c = at % C;
+            /* Strided: the buffer's axes are C, A, B, the last one backwards. */
+            size_t place = strided ? (c * A + a) * B + (B - 1 - b) : at;
+            store_not_finite(buffer + strided, dtype, place, not_finite[k].value);
+            const int64_t strides[] = {B * step, -step, A * B * step};
+            kldsel_tensor *tensor = NULL;
+            assert_ok(kldsel_tensor_view_strided(buffer, sizeof buffer,
+                                                 strided ? (size_t)(1 + (B - 1) * step) : 0, dtype, 3, shape,
+                                                 strided ? strides : NULL, 1U, 2U, test_options, &tensor));
+            set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+            char message[64];
+            snprintf(message, sizeof message, "tensor: weight at [%zu, %zu, %zu] is %s", a, b, c,
+                     not_finite[k].name);
+            assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                             KLDSEL_ERROR_NOT_FINITE, message);
+            kldsel_tensor_free(tensor);
+          }
+}
+END_TEST
+
+START_TEST(not_finite_in_every_mode) {
+  const double weights[] = {1, 2, (double)NAN, 4};
+  kldsel_tensor *tensor = matrix_view(weights, 2, 2);
+  for (int32_t distribution = 1; distribution <= 2; distribution++)
+    for (int32_t reference = 1; reference <= KLDSEL_REFERENCE_GIVEN; reference++) {
+      set_int(KLDSEL_OPTION_DISTRIBUTION, distribution);
+      set_int(KLDSEL_OPTION_REFERENCE, reference);
+      assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                       KLDSEL_ERROR_NOT_FINITE, "tensor: weight at [1, 0] is nan");
+    }
+  kldsel_tensor_free(tensor);
+  /* A layer of one filter has no similarities, but its weights are still counted. */
+  tensor = matrix_view(weights, 1, 4);
+  assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                   KLDSEL_ERROR_NOT_FINITE, "tensor: weight at [0, 2] is nan");
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
+/* Of several bad weights the first one is told, whatever thread comes across which one first. */
+START_TEST(first_not_finite_on_any_thread) {
+  enum {
+    LAYERS = 8,
+    ROWS = 64,
+    COLUMNS = 2048,
+    WEIGHTS = ROWS * COLUMNS
+  };
+  static float weights[LAYERS][WEIGHTS];
+  kldsel_tensor *tensors[LAYERS];
+  for (int l = 0; l < LAYERS; l++) {
+    for (int i = 0; i < WEIGHTS; i++) weights[l][i] = (float)((i + l) % 13 - 6);
+    assert_ok(kldsel_tensor_view(weights[l], sizeof weights[l], KLDSEL_DTYPE_F32, 2,
+                                 (const int64_t[]){ROWS, COLUMNS}, 0, test_options, &tensors[l]));
+  }
+  for (int l = 3; l < LAYERS; l++)
+    for (int row = ROWS - 1; row >= 5; row -= 3)
+      weights[l][row * COLUMNS + (7 * row + l) % COLUMNS] = (row + l) % 2 ? NAN : INFINITY;
+  /* The lowest row with one is 63 - 3 * 19 = 6; in layer 3 at column 42 + 3, row + layer being odd. */
+  static const int32_t threads[] = {1, 2, 3, 8, 33, 0};
+  for (size_t t = 0; t < COUNT(threads); t++)
+    for (int repeat = 0; repeat < (test_quick() ? 1 : 5); repeat++) {
+      set_int(KLDSEL_OPTION_THREADS, threads[t]);
+      assert_no_handle(kldsel_profile, kldsel_profile_create(tensors[3], test_options, &POISONED),
+                       KLDSEL_ERROR_NOT_FINITE, "tensor: weight at [6, 45] is nan");
+      kldsel_profile *profiles[LAYERS];
+      poison(profiles, sizeof profiles);
+      assert_error(
+          kldsel_profile_create_many((const kldsel_tensor *const *)tensors, LAYERS, test_options, profiles),
+          KLDSEL_ERROR_NOT_FINITE, "tensors[3]: weight at [6, 45] is nan");
+      assert_poisoned(profiles, sizeof profiles);
+    }
+  for (int l = 0; l < LAYERS; l++) kldsel_tensor_free(tensors[l]);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("finite");
+  TCase *tests = add_case(suite, "finite");
+  tcase_add_test(tests, not_finite_at_every_place);
+  tcase_add_test(tests, not_finite_in_every_mode);
+  tcase_add_test(tests, first_not_finite_on_any_thread);
+  return suite;
+}

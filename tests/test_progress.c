@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Profiles of many layers at a time: the same bits as one by one, progress told, and cancelled anywhere. */
+#include <math.h>
+#include <pthread.h>
+
+#include "support.h"
+
+enum {
+  MANY = 9,
+  MOST_WEIGHTS = 96 * 512
+};
+
+static float many_weights[MANY][MOST_WEIGHTS];
+static const int64_t many_shapes[MANY][2] = {{3, 2},   {96, 512}, {1, 5}, {64, 8},  {2, 1},
+                                             {7, 700}, {96, 1},   {1, 1}, {32, 300}};
+
+static uint64_t make_many(kldsel_tensor **tensors) {
+  uint64_t total = 0;
+  for (int l = 0; l < MANY; l++) {
+    size_t count = (size_t)(many_shapes[l][0] * many_shapes[l][1]);
+    total += count;
+    for (size_t i = 0; i < count; i++) many_weights[l][i] = (float)sin((double)(i * 17 + (size_t)l));
+    assert_ok(kldsel_tensor_view(many_weights[l], count * sizeof(float), KLDSEL_DTYPE_F32, 2, many_shapes[l],
+                                 0, test_options, &tensors[l]));
+  }
+  return total;
+}
+
+static void free_many(kldsel_tensor **tensors) {
+  for (int l = 0; l < MANY; l++) kldsel_tensor_free(tensors[l]);
+}
+
+/* Both exports hold the same bits. */
+static void assert_same_profile(const kldsel_profile *a, const kldsel_profile *b) {
+  static double x[1024], y[1024];
+  size_t x_length = 0, y_length = 1;
+  assert_ok(kldsel_profile_export(a, x, COUNT(x), &x_length));
+  assert_ok(kldsel_profile_export(b, y, COUNT(y), &y_length));
+  ck_assert_uint_eq(x_length, y_length);
+  ck_assert_mem_eq(x, y, x_length * sizeof *x);
+}
+
+START_TEST(many_are_as_one_by_one) {
+  kldsel_tensor *tensors[MANY];
+  make_many(tensors);
+  static const int32_t threads[] = {1, 2, 5, 64};
+  for (size_t t = 0; t < COUNT(threads); t++) {
+    set_int(KLDSEL_OPTION_THREADS, threads[t]);
+    kldsel_profile *profiles[MANY];
+    assert_ok(
+        kldsel_profile_create_many((const kldsel_tensor *const *)tensors, MANY, test_options, profiles));
+    for (int l = 0; l < MANY; l++) {
+      set_int(KLDSEL_OPTION_THREADS, 1);
+      kldsel_profile *alone = profile_of(tensors[l]);
+      assert_same_profile(profiles[l], alone);
+      kldsel_profile_free(alone);
+      kldsel_profile_free(profiles[l]);
+    }
+  }
+  free_many(tensors);
+}
+END_TEST
+
+struct progress {
+  pthread_t caller;
+  size_t calls, cancel_at;
+  uint64_t done, total;
+  bool wrong_thread, backwards, total_changed;
+};
+
+static int32_t watch(void *user, uint64_t done, uint64_t total) {
+  struct progress *seen = user;
+  seen->calls++;
+  seen->wrong_thread = seen->wrong_thread || !pthread_equal(pthread_self(), seen->caller);
+  seen->backwards = seen->backwards || done < seen->done || done > total;
+  seen->total_changed = seen->total_changed || (seen->calls > 1 && total != seen->total);
+  seen->done = done;
+  seen->total = total;
+  return seen->calls == seen->cancel_at ? -1 : 0;
+}
+
+static void assert_progress(const struct progress *seen, uint64_t total) {
+  ck_assert_uint_ge(seen->calls, 1);
+  ck_assert(!seen->wrong_thread && !seen->backwards && !seen->total_changed);
+  ck_assert_uint_eq(seen->total, total);
+  ck_assert_uint_eq(seen->done, total);
+}
+
+START_TEST(progress_counts_every_weight) {
+  kldsel_tensor *tensors[MANY];
+  uint64_t total = make_many(tensors);
+  kldsel_profile *profiles[MANY];
+  for (int32_t distribution = 1; distribution <= 2; distribution++)
+    for (int32_t threads = 1; threads <= 3; threads++) {
+      struct progress seen = {.caller = pthread_self()};
+      set_int(KLDSEL_OPTION_DISTRIBUTION, distribution);
+      set_int(KLDSEL_OPTION_THREADS, threads);
+      assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+      assert_ok(
+          kldsel_profile_create_many((const kldsel_tensor *const *)tensors, MANY, test_options, profiles));
+      assert_progress(&seen, total);
+      for (int l = 0; l < MANY; l++) {
+        kldsel_profile_free(profiles[l]);
+        seen = (struct progress){.caller = pthread_self()};
+        kldsel_profile_free(profile_of(tensors[l]));
+        assert_progress(&seen, (uint64_t)(many_shapes[l][0] * many_shapes[l][1]));
+      }
+    }
+  free_many(tensors);
+}
+END_TEST
+
+START_TEST(cancel_at_every_callback) {
+  kldsel_tensor *tensors[MANY];
+  make_many(tensors);
+  struct progress seen;
+  for (int32_t threads = 1; threads <= 3; threads += 2)
+    for (int32_t reference = KLDSEL_REFERENCE_UNIFORM; reference <= KLDSEL_REFERENCE_WITHIN; reference += 4) {
+      set_int(KLDSEL_OPTION_THREADS, threads);
+      set_int(KLDSEL_OPTION_REFERENCE, reference);
+      assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+      for (size_t n = 1;; n += test_quick() ? 9 : 1) {
+        kldsel_profile *profiles[MANY];
+        poison(profiles, sizeof profiles);
+        size_t live = atomic_load(&test_memory.live);
+        seen = (struct progress){.caller = pthread_self(), .cancel_at = n};
+        kldsel_status status =
+            kldsel_profile_create_many((const kldsel_tensor *const *)tensors, MANY, test_options, profiles);
+        if (status == KLDSEL_OK) {
+          /* How many callbacks there are may depend on the threads' timing, but not on one thread. */
+          ck_assert_uint_lt(seen.calls, n);
+          ck_assert_uint_gt(n, 1);
+          for (int l = 0; l < MANY; l++) kldsel_profile_free(profiles[l]);
+          break;
+        }
+        ck_assert_int_eq(status, KLDSEL_ERROR_CANCELLED);
+        ck_assert_str_eq(kldsel_last_error(), "cancelled by the progress callback");
+        ck_assert_uint_eq(seen.calls, n);
+        assert_poisoned(profiles, sizeof profiles);
+        ck_assert_uint_eq(atomic_load(&test_memory.live), live);
+      }
+      seen = (struct progress){.caller = pthread_self(), .cancel_at = 1};
+      assert_no_handle(kldsel_profile, kldsel_profile_create(tensors[1], test_options, &POISONED),
+                       KLDSEL_ERROR_CANCELLED, "cancelled by the progress callback");
+    }
+  /* Taken away again, it is not called. */
+  assert_ok(kldsel_options_set_progress(test_options, NULL, NULL));
+  seen = (struct progress){.cancel_at = 1};
+  kldsel_profile_free(profile_of(tensors[1]));
+  ck_assert_uint_eq(seen.calls, 0);
+  free_many(tensors);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("progress");
+  TCase *tests = add_case(suite, "many");
+  tcase_add_test(tests, many_are_as_one_by_one);
+  tcase_add_test(tests, progress_counts_every_weight);
+  tcase_add_test(tests, cancel_at_every_callback);
+  return suite;
+}

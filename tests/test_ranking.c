@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Groups, selection, what is refused, and rankings straight from tensors. */
+#include <math.h>
+#include <string.h>
+
+#include "handmade.h"
+#include "support.h"
+
+/* ---- groups and selection ---- */
+
+START_TEST(groups_are_networks_of_their_own) {
+  kldsel_profile *layers[LAYERS];
+  make_layers(layers);
+  static const int numbers[] = {SKEW, EVEN, THIRDS, SKEW, FLAT, THIRDS};
+  static const int32_t groups[] = {9, -3, 9, -3, 9, 4};
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_PREVIOUS);
+  kldsel_ranking *ranking = rank_layers(layers, numbers, 6, NULL, groups);
+  assert_no_score(ranking, 0, KLDSEL_REASON_NO_NEIGHBOUR);
+  assert_no_score(ranking, 1, KLDSEL_REASON_NO_NEIGHBOUR);
+  assert_score(ranking, 2, kl(THIRDS, SKEW));
+  assert_score(ranking, 3, kl(SKEW, EVEN));
+  assert_score(ranking, 4, kl(FLAT, THIRDS));
+  assert_no_score(ranking, 5, KLDSEL_REASON_NO_NEIGHBOUR);
+  /* kl(THIRDS, SKEW) is 0.048, kl(FLAT, THIRDS) is 0.096. */
+  assert_order(ranking, (const int64_t[]){2, 4, 0, 3, 1, 5});
+  static const int64_t ranks[] = {2, 1, 0, 0, 1, 0};
+  for (size_t l = 0; l < 6; l++) {
+    int64_t rank_of_layer = -1;
+    assert_ok(kldsel_ranking_layer(ranking, l, NULL, &rank_of_layer, NULL, NULL));
+    ck_assert_int_eq(rank_of_layer, ranks[l]);
+  }
+  kldsel_ranking_free(ranking);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_NEXT);
+  ranking = rank_layers(layers, numbers, 6, NULL, groups);
+  assert_score(ranking, 0, kl(SKEW, THIRDS));
+  assert_score(ranking, 1, kl(EVEN, SKEW));
+  assert_score(ranking, 2, kl(THIRDS, FLAT));
+  assert_no_score(ranking, 3, KLDSEL_REASON_NO_NEIGHBOUR);
+  kldsel_ranking_free(ranking);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
+  ranking = rank_layers(layers, numbers, 6, NULL, groups);
+  assert_score(ranking, 0, (kl(SKEW, THIRDS) + kl(SKEW, FLAT)) / 2);
+  assert_score(ranking, 1, kl(EVEN, SKEW));
+  assert_score(ranking, 2, (kl(THIRDS, SKEW) + kl(THIRDS, FLAT)) / 2);
+  assert_no_score(ranking, 5, KLDSEL_REASON_NO_NEIGHBOUR);
+  kldsel_ranking_free(ranking);
+  free_layers(layers);
+}
+END_TEST
+
+static void assert_selected(kldsel_profile **layers, const int *numbers, size_t count, const int32_t *groups,
+                            const int32_t *expected) {
+  kldsel_ranking *ranking = rank_layers(layers, numbers, count, NULL, groups);
+  for (size_t l = 0; l < count; l++) {
+    int32_t selected = -1;
+    assert_ok(kldsel_ranking_layer(ranking, l, NULL, NULL, &selected, NULL));
+    ck_assert_msg(selected == expected[l], "selected of layer %zu is %d", l, selected);
+  }
+  kldsel_ranking_free(ranking);
+}
+
+START_TEST(selection) {
+  kldsel_profile *layers[LAYERS];
+  make_layers(layers);
+  /* By uniform: EVEN, FLAT, THIRDS, SKEW; M * K is 10, 8, 12, 6, 8. */
+  static const int numbers[] = {SKEW, EVEN, THIRDS, FLAT, SINGLE};
+  assert_selected(layers, numbers, 5, NULL, (const int32_t[]){0, 0, 0, 0, 0});
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 3);
+  assert_selected(layers, numbers, 5, NULL, (const int32_t[]){0, 1, 1, 1, 0});
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 5);
+  assert_selected(layers, numbers, 5, NULL, (const int32_t[]){1, 1, 1, 1, 0});
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 0);
+  set_double(KLDSEL_OPTION_SELECT_SHARE, 0.4);
+  assert_selected(layers, numbers, 5, NULL, (const int32_t[]){0, 1, 0, 1, 0});
+  set_double(KLDSEL_OPTION_SELECT_SHARE, 0);
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 18);
+  /* 8 and 6; 12 and 10 do not fit into 4. */
+  assert_selected(layers, numbers, 5, NULL, (const int32_t[]){0, 1, 0, 1, 0});
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 24);
+  /* 8 and 6 leave 10, which the 12 does not fit, but the 10 does, to the last weight. */
+  assert_selected(layers, numbers, 5, NULL, (const int32_t[]){1, 1, 0, 1, 0});
+  /* 9 for each group: the 8 of one; of the other the 6, though the 12 comes first in the network. */
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 9);
+  assert_selected(layers, numbers, 5, (const int32_t[]){0, 0, 1, 1, 1}, (const int32_t[]){0, 1, 0, 1, 0});
+  free_layers(layers);
+}
+END_TEST
+
+/* ---- bad arguments ---- */
+
+static kldsel_profile *pool[LAYERS];
+
+#define REFUSED(status, message, ...)                                                                        \
+  assert_no_handle(kldsel_ranking, kldsel_rank_profiles(__VA_ARGS__, test_options, &POISONED), status,       \
+                   message)
+
+START_TEST(rank_profiles_refuses) {
+  make_layers(pool);
+  const kldsel_profile *list[] = {pool[SKEW], pool[EVEN], pool[THIRDS]}, *holes[] = {pool[SKEW], NULL};
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "profiles is NULL", NULL, 3, NULL, NULL);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "profiles[1] is NULL", holes, 2, NULL, NULL);
+  assert_error(kldsel_rank_profiles(list, 3, NULL, NULL, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "ranking is NULL");
+  for (int32_t reference = 0; reference < KLDSEL_REFERENCE_GIVEN; reference++) {
+    if (reference == KLDSEL_REFERENCE_WITHIN) continue;
+    set_int(KLDSEL_OPTION_REFERENCE, reference);
+    REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is not NULL, but REFERENCE is not given", list, 3, list,
+            NULL);
+  }
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is NULL, but REFERENCE is given", list, 3, NULL, NULL);
+  /* Other measures have no use for a reference. */
+  set_int(KLDSEL_OPTION_MEASURE, KLDSEL_MEASURE_COSINE);
+  kldsel_ranking *ranking = NULL;
+  assert_ok(kldsel_rank_profiles(list, 3, NULL, NULL, test_options, &ranking));
+  kldsel_ranking_free(ranking);
+  set_int(KLDSEL_OPTION_MEASURE, 0);
+  set_int(KLDSEL_OPTION_REFERENCE, 0);
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 4);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "SELECT_COUNT is 4, but there are 3 layers", list, 3, NULL, NULL);
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 2);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "SELECT_COUNT is 2, but group 5 has 1 layers", list, 3, NULL,
+          ((const int32_t[]){5, 6, 6}));
+  set_double(KLDSEL_OPTION_SELECT_SHARE, 0.5);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT,
+          "options select by count 2, share 0.5 and parameters 0; set one of them", list, 3, NULL, NULL);
+  set_double(KLDSEL_OPTION_SELECT_SHARE, 0);
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 0);
+  set_int(KLDSEL_OPTION_MEASURE, KLDSEL_MEASURE_SHARE);
+  set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_ALL);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "SIGN is 1; MEASURE share takes positive or negative", list, 3, NULL,
+          NULL);
+  set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_POSITIVE_NEGATIVE);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "SIGN is 4; MEASURE share takes positive or negative", list, 3, NULL,
+          NULL);
+  free_layers(pool);
+}
+END_TEST
+
+START_TEST(profiles_must_be_of_a_kind) {
+  make_layers(pool);
+  kldsel_profile *kernel = make_profile((struct made){2, 5, {0.5, 0}, 6, 3, 2, 0, 0, 0});
+  kldsel_profile *pairs = make_profile((struct made){2, 5, {0.5}, 6, 3, 0, 2, 0, 0});
+  const kldsel_profile *by_kernel[] = {pool[SKEW], pool[EVEN], kernel}, *by_pairs[] = {pool[SKEW], pairs};
+  const kldsel_profile *list[] = {pool[SKEW], pool[EVEN]}, *one_kernel[] = {NULL, kernel},
+                       *one_pairs[] = {pairs, NULL};
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[2] was made with granularity 2, not 1", by_kernel, 3, NULL, NULL);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[1] was made with distribution 2, not 1", by_pairs, 2, NULL, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "given[1] was made with granularity 2, not 1", list, 2, one_kernel, NULL);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "given[0] was made with distribution 2, not 1", list, 2, one_pairs, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, 0);
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[0] was made with granularity 1, not 2", list, 2, NULL, NULL);
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_FILTER);
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[0] was made with distribution 1, not 2", list, 2, NULL, NULL);
+  kldsel_profile_free(kernel);
+  kldsel_profile_free(pairs);
+  free_layers(pool);
+}
+END_TEST
+
+START_TEST(index_needs_equal_lengths) {
+  make_layers(pool);
+  const kldsel_profile *list[] = {pool[EVEN], pool[SKEW], pool[THIRDS]};
+  const kldsel_profile *given[] = {pool[SKEW], NULL, pool[EVEN]};
+  set_int(KLDSEL_OPTION_ALIGNMENT, KLDSEL_ALIGNMENT_INDEX);
+  /* Uniform has every length. */
+  kldsel_ranking *ranking = NULL;
+  assert_ok(kldsel_rank_profiles(list, 3, NULL, NULL, test_options, &ranking));
+  kldsel_ranking_free(ranking);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_PREVIOUS);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[2] has 3 values and its reference 2; by index they must be equal",
+          list, 3, NULL, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_NEXT);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[1] has 2 values and its reference 3; by index they must be equal",
+          list, 3, NULL, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[2] has 3 values and its reference 2; by index they must be equal",
+          list, 3, NULL, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[2] has 3 values and its reference 2; by index they must be equal",
+          list, 3, given, NULL);
+  /* In groups of their own they need not agree. */
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
+  assert_ok(kldsel_rank_profiles(list, 3, NULL, (const int32_t[]){1, 1, 2}, test_options, &ranking));
+  assert_score(ranking, 0, kl(EVEN, SKEW));
+  assert_no_score(ranking, 2, KLDSEL_REASON_NO_NEIGHBOUR);
+  kldsel_ranking_free(ranking);
+  free_layers(pool);
+}
+END_TEST
+
+START_TEST(within_can_be_missing) {
+  set_temperature();
+  kldsel_profile *good = make_profile((struct made){2, 5, {0, 0}, 0, 0, 0, 0, temperature, 0.75});
+  kldsel_profile *without = make_profile((struct made){2, 5, {0, 0}, 0, 0, 0, 0, 0, 0});
+  kldsel_profile *warmer = make_profile((struct made){2, 5, {0, 0}, 0, 0, 0, 0, 2, 0.75});
+  const kldsel_profile *missing[] = {good, without}, *other[] = {warmer, good}, *fine[] = {good, warmer};
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  REFUSED(KLDSEL_ERROR_MISSING, "profiles[1] holds no divergence within; make it with REFERENCE within",
+          missing, 2, NULL, NULL);
+  kldsel_ranking *ranking = NULL;
+  set_double(KLDSEL_OPTION_TEMPERATURE, 2);
+  REFUSED(KLDSEL_ERROR_MISSING, "profiles[1] holds the divergence within at temperature 0.45512, not 2",
+          other, 2, NULL, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_UNIFORM);
+  assert_ok(kldsel_rank_profiles(fine, 2, NULL, NULL, test_options, &ranking));
+  kldsel_ranking_free(ranking);
+  kldsel_profile_free(good);
+  kldsel_profile_free(without);
+  kldsel_profile_free(warmer);
+}
+END_TEST
+
+START_TEST(reading_refuses) {
+  make_layers(pool);
+  kldsel_ranking *ranking = rank_layers(pool, (const int[]){SKEW, EVEN}, 2, NULL, NULL);
+  struct {
+    double score;
+    int64_t rank, order[2];
+    int32_t selected, reason;
+  } out;
+  poison(&out, sizeof out);
+  assert_error(kldsel_ranking_layer(NULL, 0, &out.score, &out.rank, &out.selected, &out.reason),
+               KLDSEL_ERROR_INVALID_ARGUMENT, "ranking is NULL");
+  assert_error(kldsel_ranking_layer(ranking, 2, &out.score, &out.rank, &out.selected, &out.reason),
+               KLDSEL_ERROR_INVALID_ARGUMENT, "layer is 2; the ranking has 2");
+  assert_error(kldsel_ranking_layer(ranking, SIZE_MAX, &out.score, &out.rank, &out.selected, &out.reason),
+               KLDSEL_ERROR_INVALID_ARGUMENT, "layer is 18446744073709551615; the ranking has 2");
+  assert_error(kldsel_ranking_order(NULL, out.order, 2), KLDSEL_ERROR_INVALID_ARGUMENT, "ranking is NULL");
+  assert_error(kldsel_ranking_order(ranking, NULL, 2), KLDSEL_ERROR_INVALID_ARGUMENT, "order is NULL");
+  assert_error(kldsel_ranking_order(ranking, out.order, 1), KLDSEL_ERROR_MISMATCH,
+               "count is 1; the ranking has 2 layers");
+  assert_error(kldsel_ranking_order(ranking, out.order, 3), KLDSEL_ERROR_MISMATCH,
+               "count is 3; the ranking has 2 layers");
+  assert_poisoned(&out, sizeof out);
+  assert_ok(kldsel_ranking_layer(ranking, 0, NULL, NULL, NULL, NULL));
+  kldsel_ranking_free(ranking);
+  kldsel_ranking_free(NULL);
+  ck_assert_uint_eq(kldsel_ranking_size(NULL), 0);
+  free_layers(pool);
+}
+END_TEST
+
+/* ---- from tensors ---- */
+
+static const double first[] = {1, 2, -3, 4, 0.5, -1}, second[] = {-2, 1, 1, 3},
+                    third[] = {1, -4, 2, 2, 2, -0.25, 1, 1};
+
+static void make_tensors(kldsel_tensor **tensors) {
+  tensors[0] = matrix_view(first, 3, 2);
+  tensors[1] = matrix_view(second, 2, 2);
+  tensors[2] = matrix_view(third, 4, 2);
+}
+
+/* Same bits by either way, for every measure and reference. */
+START_TEST(tensors_are_ranked_as_their_profiles) {
+  kldsel_tensor *tensors[3];
+  make_tensors(tensors);
+  const kldsel_tensor *given_tensors[] = {tensors[2], NULL, tensors[1]};
+  static const int32_t groups[] = {1, 2, 1};
+  for (int32_t measure = KLDSEL_MEASURE_COSINE; measure <= KLDSEL_MEASURE_KL; measure++)
+    for (int32_t reference = 1; reference <= KLDSEL_REFERENCE_GIVEN; reference++)
+      for (int grouped = 0; grouped <= 1; grouped++) {
+        set_int(KLDSEL_OPTION_MEASURE, measure);
+        set_int(KLDSEL_OPTION_REFERENCE, reference);
+        set_int(KLDSEL_OPTION_SELECT_COUNT, 1);
+        bool given = reference == KLDSEL_REFERENCE_GIVEN;
+        kldsel_profile *profiles[3];
+        for (int l = 0; l < 3; l++) profiles[l] = profile_of(tensors[l]);
+        const kldsel_profile *given_profiles[] = {profiles[2], NULL, profiles[1]};
+        kldsel_ranking *by_profiles = NULL, *by_tensors = NULL;
+        assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)profiles, 3,
+                                       given ? given_profiles : NULL, grouped ? groups : NULL, test_options,
+                                       &by_profiles));
+        assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)tensors, 3, given ? given_tensors : NULL,
+                                      grouped ? groups : NULL, test_options, &by_tensors));
+        for (size_t l = 0; l < 3; l++) {
+          struct {
+            double score;
+            int64_t rank;
+            int32_t selected, reason;
+          } a, b;
+          memset(&a, 0, sizeof a);
+          memset(&b, 0, sizeof b);
+          assert_ok(kldsel_ranking_layer(by_profiles, l, &a.score, &a.rank, &a.selected, &a.reason));
+          assert_ok(kldsel_ranking_layer(by_tensors, l, &b.score, &b.rank, &b.selected, &b.reason));
+          ck_assert_mem_eq(&a, &b, sizeof a);
+        }
+        kldsel_ranking_free(by_profiles);
+        kldsel_ranking_free(by_tensors);
+        for (int l = 0; l < 3; l++) kldsel_profile_free(profiles[l]);
+      }
+  for (int l = 0; l < 3; l++) kldsel_tensor_free(tensors[l]);
+}
+END_TEST
+
+#define TENSORS_REFUSED(status, message, ...)                                                                \
+  assert_no_handle(kldsel_ranking, kldsel_rank_tensors(__VA_ARGS__, test_options, &POISONED), status, message)
+
+START_TEST(rank_tensors_refuses) {
+  kldsel_tensor *tensors[3];
+  make_tensors(tensors);
+  const double bad[] = {1, 2, (double)INFINITY, 4};
+  kldsel_tensor *infinite = matrix_view(bad, 2, 2);
+  const kldsel_tensor *list[] = {tensors[0], tensors[1], tensors[2]}, *holes[] = {tensors[0], NULL};
+  const kldsel_tensor *worse[] = {tensors[0], infinite}, *given[] = {NULL, infinite, NULL};
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors is NULL", NULL, 3, NULL, NULL);
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors[1] is NULL", holes, 2, NULL, NULL);
+  TENSORS_REFUSED(KLDSEL_ERROR_NOT_FINITE, "tensors[1]: weight at [1, 0] is inf", worse, 2, NULL, NULL);
+  assert_error(kldsel_rank_tensors(list, 3, NULL, NULL, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "ranking is NULL");
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is not NULL, but REFERENCE is not given", list, 3,
+                  list, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is NULL, but REFERENCE is given", list, 3, NULL,
+                  NULL);
+  TENSORS_REFUSED(KLDSEL_ERROR_NOT_FINITE, "given[1]: weight at [1, 0] is inf", list, 3, given, NULL);
+  set_int(KLDSEL_OPTION_REFERENCE, 0);
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 4);
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "SELECT_COUNT is 4, but there are 3 layers", list, 3, NULL,
+                  NULL);
+  kldsel_tensor_free(infinite);
+  for (int l = 0; l < 3; l++) kldsel_tensor_free(tensors[l]);
+}
+END_TEST
+
+static int32_t stop(void *user, uint64_t done, uint64_t total) {
+  size_t *left = user;
+  (void)done;
+  (void)total;
+  return *left > 0 && --*left == 0;
+}
+
+START_TEST(rank_tensors_can_be_cancelled) {
+  kldsel_tensor *tensors[3];
+  make_tensors(tensors);
+  const kldsel_tensor *list[] = {tensors[0], tensors[1], tensors[2]};
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  size_t left = 0;
+  assert_ok(kldsel_options_set_progress(test_options, stop, &left));
+  kldsel_status status = KLDSEL_ERROR_CANCELLED;
+  size_t n = 0;
+  while (status != KLDSEL_OK) {
+    kldsel_ranking *ranking;
+    poison(&ranking, sizeof ranking);
+    size_t live = atomic_load(&test_memory.live);
+    left = ++n;
+    status = kldsel_rank_tensors(list, 3, list, NULL, test_options, &ranking);
+    if (status == KLDSEL_OK) {
+      kldsel_ranking_free(ranking);
+    } else {
+      ck_assert_int_eq(status, KLDSEL_ERROR_CANCELLED);
+      assert_poisoned(&ranking, sizeof ranking);
+    }
+    ck_assert_uint_eq(atomic_load(&test_memory.live), live);
+  }
+  ck_assert_uint_gt(n, 1);
+  for (int l = 0; l < 3; l++) kldsel_tensor_free(tensors[l]);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("ranking");
+  TCase *tests = add_case(suite, "selection");
+  tcase_add_test(tests, groups_are_networks_of_their_own);
+  tcase_add_test(tests, selection);
+  tests = add_case(suite, "arguments");
+  tcase_add_test(tests, rank_profiles_refuses);
+  tcase_add_test(tests, profiles_must_be_of_a_kind);
+  tcase_add_test(tests, index_needs_equal_lengths);
+  tcase_add_test(tests, within_can_be_missing);
+  tcase_add_test(tests, reading_refuses);
+  tests = add_case(suite, "tensors");
+  tcase_add_test(tests, tensors_are_ranked_as_their_profiles);
+  tcase_add_test(tests, rank_tensors_refuses);
+  tcase_add_test(tests, rank_tensors_can_be_cancelled);
+  return suite;
+}

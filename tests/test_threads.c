@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sharing handles between the host's threads, and what the library's own threads leave behind. */
+#define _GNU_SOURCE /* pthread_setattr_default_np */
+#include <dirent.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support.h"
+
+enum {
+  LAYERS = 4,
+  MOST_EXPORT = 4096
+};
+
+static const int64_t shapes[LAYERS][4] = {{64, 32, 3, 3}, {2, 40000, 1, 1}, {200, 500, 1, 1}, {5, 1, 3, 3}};
+
+static float *weights[LAYERS];
+static kldsel_tensor *tensors[LAYERS];
+
+static void make_tensors(void) {
+  for (int l = 0; l < LAYERS; l++) {
+    size_t count = (size_t)(shapes[l][0] * shapes[l][1] * shapes[l][2] * shapes[l][3]);
+    weights[l] = malloc(count * sizeof **weights);
+    ck_assert_ptr_nonnull(weights[l]);
+    for (size_t i = 0; i < count; i++) weights[l][i] = (float)sin((double)(i % 10007) * (l + 1.5));
+    assert_ok(kldsel_tensor_view(weights[l], count * sizeof **weights, KLDSEL_DTYPE_F32, 4, shapes[l],
+                                 KLDSEL_LAYOUT_OIHW, test_options, &tensors[l]));
+  }
+}
+
+static void free_tensors(void) {
+  for (int l = 0; l < LAYERS; l++) {
+    kldsel_tensor_free(tensors[l]);
+    free(weights[l]);
+  }
+}
+
+/* All profiles as one array of doubles; 0 on failure. For any thread, so it must not assert. */
+static size_t export_all(const kldsel_options *options, double *values) {
+  kldsel_profile *profiles[LAYERS];
+  if (kldsel_profile_create_many((const kldsel_tensor *const *)tensors, LAYERS, options, profiles) !=
+      KLDSEL_OK)
+    return 0;
+  size_t total = 0;
+  for (int l = 0; l < LAYERS; l++) {
+    size_t length = 0;
+    if (kldsel_profile_export(profiles[l], values + total, MOST_EXPORT - total, &length) == KLDSEL_OK)
+      total += length;
+    kldsel_profile_free(profiles[l]);
+  }
+  return total;
+}
+
+static double expected[MOST_EXPORT];
+static size_t expected_length;
+
+static void make_expected(void) {
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  expected_length = export_all(test_options, expected);
+  /* Four heads, and four signs of 64, 2, 200 and 5 filters. */
+  ck_assert_uint_eq(expected_length, 4 * 17 + 4 * (64 + 2 + 200 + 5));
+}
+
+static bool as_expected(const kldsel_options *options) {
+  static _Thread_local double values[MOST_EXPORT];
+  size_t length = export_all(options, values);
+  return length == expected_length && memcmp(values, expected, length * sizeof *values) == 0;
+}
+
+/* More threads than cores, than layers and than rows; 0 is every core. */
+START_TEST(any_count_gives_the_same_bits) {
+  make_tensors();
+  make_expected();
+  static const int32_t counts[] = {2, 3, 4, 5, 8, 17, 64, 250, 1024, 0};
+  for (size_t i = 0; i < COUNT(counts); i++) {
+    set_int(KLDSEL_OPTION_THREADS, counts[i]);
+    ck_assert_msg(as_expected(test_options), "%d threads", counts[i]);
+  }
+  ck_assert_msg(as_expected(NULL), "default options");
+  free_tensors();
+}
+END_TEST
+
+/* ---- many host threads, the same handles ---- */
+
+enum {
+  HOST_THREADS = 8
+};
+
+static kldsel_profile *shared_profiles[LAYERS];
+static kldsel_ranking *shared_ranking;
+static int64_t shared_order[LAYERS];
+
+static void *use_everything(void *wrong) {
+  int rounds = test_quick() ? 2 : 10;
+  for (int round = 0; round < rounds; round++) {
+    int failures = !as_expected(test_options);
+    int64_t order[LAYERS];
+    kldsel_ranking *ranking = NULL;
+    failures += kldsel_rank_profiles((const kldsel_profile *const *)shared_profiles, LAYERS, NULL, NULL,
+                                     test_options, &ranking) != KLDSEL_OK;
+    failures += kldsel_ranking_order(ranking, order, LAYERS) != KLDSEL_OK;
+    failures += memcmp(order, shared_order, sizeof order) != 0;
+    kldsel_ranking_free(ranking);
+    failures += kldsel_ranking_order(shared_ranking, order, LAYERS) != KLDSEL_OK;
+    failures += memcmp(order, shared_order, sizeof order) != 0;
+    double cosines[5 * 5];
+    failures += kldsel_pairwise_cosine(tensors[3], NULL, 0, 5, test_options, cosines, 25) != KLDSEL_OK;
+    failures += fabs(cosines[0] - 1) > 1e-12;
+    kldsel_tensor *copy = NULL;
+    failures += kldsel_tensor_copy(tensors[3], test_options, &copy) != KLDSEL_OK;
+    kldsel_tensor_free(copy);
+    if (failures > 0) atomic_fetch_add((atomic_int *)wrong, failures);
+  }
+  return NULL;
+}
+
+START_TEST(handles_are_shared) {
+  make_tensors();
+  make_expected();
+  set_int(KLDSEL_OPTION_THREADS, 3);
+  for (int l = 0; l < LAYERS; l++) shared_profiles[l] = profile_of(tensors[l]);
+  assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)shared_profiles, LAYERS, NULL, NULL,
+                                 test_options, &shared_ranking));
+  assert_ok(kldsel_ranking_order(shared_ranking, shared_order, LAYERS));
+  pthread_t threads[HOST_THREADS];
+  atomic_int wrong = 0;
+  for (int t = 0; t < HOST_THREADS; t++)
+    ck_assert_int_eq(pthread_create(&threads[t], NULL, use_everything, &wrong), 0);
+  for (int t = 0; t < HOST_THREADS; t++) ck_assert_int_eq(pthread_join(threads[t], NULL), 0);
+  ck_assert_int_eq(atomic_load(&wrong), 0);
+  kldsel_ranking_free(shared_ranking);
+  for (int l = 0; l < LAYERS; l++) kldsel_profile_free(shared_profiles[l]);
+  free_tensors();
+}
+END_TEST
+
+/* ---- nothing is left behind ---- */
+
+#ifdef __linux__
+static int threads_of_process(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  ck_assert_ptr_nonnull(tasks);
+  int count = -2; /* . and .. */
+  while (readdir(tasks)) count++;
+  closedir(tasks);
+  return count;
+}
+
+START_TEST(threads_end_with_the_call) {
+  make_tensors();
+  make_expected();
+  int before = threads_of_process();
+  set_int(KLDSEL_OPTION_THREADS, 16);
+  for (int round = 0; round < 5; round++) {
+    ck_assert(as_expected(test_options));
+    /* A joined thread can be listed for a moment longer. */
+    for (int wait = 0; wait < 1000 && threads_of_process() > before; wait++)
+      nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    ck_assert_int_le(threads_of_process(), before);
+  }
+  free_tensors();
+}
+END_TEST
+#endif
+
+/* The child of a process that has used threads, and BLAS, can use them as well. */
+START_TEST(fork_after_a_call) {
+  enum {
+    ROWS = 200
+  };
+  static double parents[ROWS * ROWS], childs[ROWS * ROWS];
+  make_tensors();
+  make_expected();
+  set_int(KLDSEL_OPTION_THREADS, 4);
+  ck_assert(as_expected(test_options));
+  assert_ok(kldsel_pairwise_cosine(tensors[2], NULL, 0, ROWS, test_options, parents, COUNT(parents)));
+  for (int round = 0; round < 3; round++) {
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+      bool good = as_expected(test_options) && kldsel_pairwise_cosine(tensors[2], NULL, 0, ROWS, test_options,
+                                                                      childs, COUNT(childs)) == KLDSEL_OK;
+      for (size_t i = 0; i < COUNT(childs); i++) good = good && fabs(childs[i] - parents[i]) <= 1e-12;
+      /* Ended by a signal: a leak checker would blame the child for all that it inherited. */
+      raise(good ? SIGKILL : SIGTERM);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "child ended with status 0x%x",
+                  (unsigned)status);
+    ck_assert(as_expected(test_options));
+  }
+  free_tensors();
+}
+END_TEST
+
+/* ---- no thread to be had ---- */
+
+#ifdef __GLIBC__
+/* A stack larger than the address space makes every pthread_create fail. */
+START_TEST(threads_that_cannot_be_had_are_done_without) {
+  make_tensors();
+  make_expected();
+  pthread_attr_t before, huge;
+  ck_assert_int_eq(pthread_getattr_default_np(&before), 0);
+  ck_assert_int_eq(pthread_attr_init(&huge), 0);
+  ck_assert_int_eq(pthread_attr_setstacksize(&huge, (size_t)1 << 56), 0);
+  ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
+  pthread_t thread;
+  atomic_int unused = 0;
+  ck_assert_int_ne(pthread_create(&thread, NULL, use_everything, &unused), 0);
+  set_int(KLDSEL_OPTION_THREADS, 8);
+  bool good = as_expected(test_options);
+  ck_assert_int_eq(pthread_setattr_default_np(&before), 0);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&before);
+  ck_assert(good);
+  free_tensors();
+}
+END_TEST
+#endif
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("threads");
+  TCase *tests = add_case(suite, "threads");
+  tcase_add_test(tests, any_count_gives_the_same_bits);
+  tcase_add_test(tests, handles_are_shared);
+#ifdef __linux__
+  tcase_add_test(tests, threads_end_with_the_call);
+#endif
+  tcase_add_test(tests, fork_after_a_call);
+#ifdef __GLIBC__
+  tcase_add_test(tests, threads_that_cannot_be_had_are_done_without);
+#endif
+  return suite;
+}

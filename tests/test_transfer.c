@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Profiles as plain arrays: what is written, and that nothing else is read. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+enum {
+  HEAD = 17,
+  MOST = 64
+};
+
+/* Four filters of two weights: profile 4 * 4 values, pairs 3 * 6 + 12. */
+static const double weights[] = {1, -1, 3, 4, -1, 1, 2, 0};
+
+static size_t export(int32_t distribution, int32_t reference, double *values) {
+  kldsel_tensor *tensor = matrix_view(weights, 4, 2);
+  set_int(KLDSEL_OPTION_DISTRIBUTION, distribution);
+  set_int(KLDSEL_OPTION_REFERENCE, reference);
+  kldsel_profile *profile = profile_of(tensor);
+  size_t length = 0;
+  assert_ok(kldsel_profile_export(profile, values, MOST, &length));
+  kldsel_profile_free(profile);
+  kldsel_tensor_free(tensor);
+  return length;
+}
+
+START_TEST(layout_of_the_array) {
+  /* (1, -1) and (-1, 1): opposite, P0 on N1 and the other way round. */
+  static const double two[] = {1, -1, -1, 1};
+  kldsel_tensor *tensor = matrix_view(two, 2, 2);
+  kldsel_profile *profile = profile_of(tensor);
+  double values[HEAD + 8 + 1];
+  size_t length = 0;
+  poison(values, sizeof values);
+  assert_ok(kldsel_profile_export(profile, values, HEAD + 8, &length));
+  ck_assert_uint_eq(length, HEAD + 8);
+  static const double head[] = {1802265715, 1, 2, 2, 1, 1, 0, 2, 2, -1, 0, 0, -1};
+  for (size_t i = 0; i < COUNT(head); i++)
+    ck_assert_msg(fabs(values[i] - head[i]) <= 4 * DBL_EPSILON, "field %zu is %.17g", i, values[i]);
+  for (int i = 0; i < 9; i++) ck_assert_msg(values[i] == head[i], "field %d is %.17g", i, values[i]);
+  for (int i = 13; i < HEAD; i++) ck_assert_msg(isnan(values[i]), "field %d is %g", i, values[i]);
+  static const double similarities[] = {-1, -1, 0, 0, 0, 0, -1, -1};
+  for (int i = 0; i < 8; i++) ck_assert_double_le(fabs(values[HEAD + i] - similarities[i]), 4 * DBL_EPSILON);
+  assert_poisoned(values + HEAD + 8, sizeof *values);
+  kldsel_profile_free(profile);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
+START_TEST(there_and_back) {
+  for (int32_t distribution = 1; distribution <= 2; distribution++)
+    for (int32_t reference = KLDSEL_REFERENCE_UNIFORM; reference <= KLDSEL_REFERENCE_WITHIN; reference += 4) {
+      double values[MOST], again[MOST];
+      size_t length = export(distribution, reference, values), again_length = 0;
+      ck_assert_uint_eq(length, HEAD + (distribution == 1 ? 16U : 30U));
+      kldsel_profile *profile = NULL;
+      assert_ok(kldsel_profile_import(values, length, test_options, &profile));
+      assert_ok(kldsel_profile_export(profile, again, MOST, &again_length));
+      ck_assert_uint_eq(again_length, length);
+      ck_assert_mem_eq(values, again, length * sizeof *values);
+      ck_assert_int_eq(kldsel_profile_filters(profile), 4);
+      ck_assert_int_eq(kldsel_profile_elements(profile), 2);
+      double c[12];
+      size_t count = 0;
+      assert_ok(kldsel_profile_length(profile, KLDSEL_SIGN_POSITIVE_NEGATIVE, &count));
+      assert_ok(kldsel_profile_values(profile, KLDSEL_SIGN_POSITIVE_NEGATIVE, c, count));
+      ck_assert_mem_eq(c, values + length - count, count * sizeof *c);
+      kldsel_profile_free(profile);
+    }
+}
+END_TEST
+
+/* What the library makes itself it must take back, though parallel rows can come out just above 1. */
+START_TEST(own_exports_are_in_range) {
+  enum {
+    ROWS = 3,
+    MOST_COLUMNS = 40
+  };
+  for (int columns = 1; columns <= MOST_COLUMNS; columns++)
+    for (int32_t granularity = 1; granularity <= 2; granularity++)
+      for (int32_t distribution = 1; distribution <= 2; distribution++) {
+        double rows[ROWS * MOST_COLUMNS], values[MOST];
+        for (int r = 0; r < ROWS; r++)
+          for (int c = 0; c < columns; c++)
+            rows[r * columns + c] = (r == 1 ? -0.7 : 1 + r) * (0.1 + sin(c + columns));
+        kldsel_tensor *tensor = view(rows, 3, (const int64_t[]){ROWS, columns, 1});
+        set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+        set_int(KLDSEL_OPTION_DISTRIBUTION, distribution);
+        kldsel_profile *profile = profile_of(tensor), *again = NULL;
+        size_t length = 0;
+        assert_ok(kldsel_profile_export(profile, values, MOST, &length));
+        assert_ok(kldsel_profile_import(values, length, test_options, &again));
+        kldsel_profile_free(again);
+        kldsel_profile_free(profile);
+        kldsel_tensor_free(tensor);
+      }
+}
+END_TEST
+
+START_TEST(the_length_can_be_asked_for) {
+  kldsel_tensor *tensor = matrix_view(weights, 4, 2);
+  kldsel_profile *profile = profile_of(tensor);
+  size_t length = 0;
+  assert_ok(kldsel_profile_export(profile, NULL, 0, &length));
+  ck_assert_uint_eq(length, HEAD + 16);
+  double values[HEAD + 16];
+  poison(values, sizeof values);
+  length = 0;
+  assert_ok(kldsel_profile_export(profile, values, 0, &length));
+  ck_assert_uint_eq(length, HEAD + 16);
+  assert_poisoned(values, sizeof values);
+  kldsel_profile_free(profile);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
+START_TEST(export_refuses) {
+  kldsel_tensor *tensor = matrix_view(weights, 4, 2);
+  kldsel_profile *profile = profile_of(tensor);
+  double values[HEAD + 16];
+  size_t length;
+  poison(values, sizeof values);
+  poison(&length, sizeof length);
+  assert_error(kldsel_profile_export(NULL, values, 33, &length), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "profile is NULL");
+  assert_error(kldsel_profile_export(profile, NULL, 33, &length), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "values is NULL");
+  assert_error(kldsel_profile_export(profile, values, 32, &length), KLDSEL_ERROR_MISMATCH,
+               "capacity is 32; the profile needs 33");
+  assert_error(kldsel_profile_export(profile, values, 1, &length), KLDSEL_ERROR_MISMATCH,
+               "capacity is 1; the profile needs 33");
+  assert_poisoned(&length, sizeof length);
+  assert_error(kldsel_profile_export(profile, values, 33, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "length is NULL");
+  assert_poisoned(values, sizeof values);
+  kldsel_profile_free(profile);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
+/* ---- every field corrupted in turn ---- */
+
+/* A message that a bad value at a place must give: it names the place and the value. */
+static void assert_corrupt(const double *values, size_t length, size_t at, double bad,
+                           kldsel_status expected) {
+  double copy[MOST];
+  for (size_t i = 0; i < length; i++) copy[i] = values[i];
+  copy[at] = bad;
+  kldsel_profile *profile;
+  poison(&profile, sizeof profile);
+  size_t live = atomic_load(&test_memory.live);
+  mark_error();
+  kldsel_status status = kldsel_profile_import(copy, length, test_options, &profile);
+  const char *error = kldsel_last_error();
+  ck_assert_msg(status == expected, "values[%zu] = %g: got %s: %s; expected %s", at, bad,
+                kldsel_status_name(status), error, kldsel_status_name(expected));
+  assert_poisoned(&profile, sizeof profile);
+  ck_assert_uint_eq(atomic_load(&test_memory.live), live);
+  char place[32], value[32];
+  snprintf(place, sizeof place, "values[%zu]", at);
+  snprintf(value, sizeof value, "%.17g", bad);
+  if (expected == KLDSEL_ERROR_INVALID_ARGUMENT)
+    ck_assert_msg(strstr(error, place) && strstr(error, value), "values[%zu] = %g: message is: %s", at, bad,
+                  error);
+}
+
+START_TEST(every_field_corrupted) {
+  static const struct {
+    size_t at;
+    double bad[8];
+    size_t count;
+  } fields[] = {
+      {0, {0, 1802265714, 1802265716, -1802265715, (double)NAN, HUGE_VAL}, 6},
+      {1, {0, 2, 1.5, -1, (double)NAN, HUGE_VAL}, 6},
+      {2, {0, -1, -4, 3.5, 4.000001, (double)NAN, HUGE_VAL, -HUGE_VAL}, 8},
+      {3, {0, -1, 1.5, (double)NAN, HUGE_VAL, -HUGE_VAL}, 6},
+      {4, {0, 3, -1, 1.5, (double)NAN, HUGE_VAL}, 6},
+      {5, {0, 3, -1, 1.5, (double)NAN, HUGE_VAL}, 6},
+      {6, {-1, (double)NAN, HUGE_VAL, -HUGE_VAL}, 4},
+      {7, {-1, 0.5, 9, (double)NAN, HUGE_VAL}, 5},
+      {8, {-1, 0.5, 9, (double)NAN, HUGE_VAL}, 5},
+      {9, {-1.125, 1.125, (double)NAN, HUGE_VAL, -HUGE_VAL}, 5},
+      {10, {-0.125, 1.125, (double)NAN, HUGE_VAL, -HUGE_VAL}, 5},
+      {11, {-0.125, 1.125, (double)NAN, HUGE_VAL, -HUGE_VAL}, 5},
+      {12, {-1.125, 0.125, (double)NAN, HUGE_VAL, -HUGE_VAL}, 5},
+  };
+  for (int32_t distribution = 1; distribution <= 2; distribution++)
+    for (int32_t reference = KLDSEL_REFERENCE_UNIFORM; reference <= KLDSEL_REFERENCE_WITHIN; reference += 4) {
+      double values[MOST];
+      size_t length = export(distribution, reference, values);
+      for (size_t f = 0; f < COUNT(fields); f++)
+        for (size_t i = 0; i < fields[f].count; i++)
+          assert_corrupt(values, length, fields[f].at, fields[f].bad[i], KLDSEL_ERROR_INVALID_ARGUMENT);
+      /* Divergences within: all or none, and none below 0. */
+      for (size_t at = 13; at < HEAD; at++) {
+        if (reference == KLDSEL_REFERENCE_WITHIN)
+          assert_corrupt(values, length, at, nan(""), KLDSEL_ERROR_INVALID_ARGUMENT);
+        else
+          assert_corrupt(values, length, at, 0.5, KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, at, -0.5, KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, at, -HUGE_VAL, KLDSEL_ERROR_INVALID_ARGUMENT);
+      }
+      if (reference == KLDSEL_REFERENCE_WITHIN) {
+        assert_corrupt(values, length, 6, 1e-301, KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, 6, 1e301, KLDSEL_ERROR_INVALID_ARGUMENT);
+      }
+      /* Similarities: within the range of their sign. */
+      size_t per_sign = distribution == 1 ? 4 : 6;
+      for (size_t at = HEAD; at < length; at++) {
+        size_t sign = (at - HEAD) / per_sign + 1;
+        double low = sign == 2 || sign == 3 ? -0.125 : -1.125, high = sign >= 4 ? 0.125 : 1.125;
+        assert_corrupt(values, length, at, nan(""), KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, at, HUGE_VAL, KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, at, -HUGE_VAL, KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, at, low, KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, at, high, KLDSEL_ERROR_INVALID_ARGUMENT);
+      }
+    }
+}
+END_TEST
+
+/* A layer of one filter has neither means nor divergences. */
+START_TEST(fields_that_a_single_filter_has_not) {
+  kldsel_tensor *tensor = matrix_view(weights, 1, 8);
+  kldsel_profile *profile = profile_of(tensor);
+  double values[HEAD];
+  size_t length = 0;
+  assert_ok(kldsel_profile_export(profile, values, HEAD, &length));
+  kldsel_profile_free(profile);
+  kldsel_tensor_free(tensor);
+  assert_ok(kldsel_profile_import(values, length, test_options, &profile));
+  kldsel_profile_free(profile);
+  for (size_t at = 9; at < HEAD; at++) assert_corrupt(values, length, at, 0, KLDSEL_ERROR_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(counts_must_fit_together) {
+  double values[MOST];
+  size_t length = export(1, KLDSEL_REFERENCE_UNIFORM, values);
+  /* Five positive and two negative of eight weights. */
+  ck_assert_double_eq(values[7], 5);
+  ck_assert_double_eq(values[8], 2);
+  assert_corrupt(values, length, 8, 4, KLDSEL_ERROR_INVALID_ARGUMENT);
+  values[7] = 7;
+  assert_corrupt(values, length, 8, 2, KLDSEL_ERROR_INVALID_ARGUMENT);
+  values[7] = 6;
+  kldsel_profile *profile = NULL;
+  assert_ok(kldsel_profile_import(values, length, test_options, &profile));
+  kldsel_profile_free(profile);
+}
+END_TEST
+
+START_TEST(lengths_must_fit) {
+  double values[MOST];
+  size_t length = export(1, KLDSEL_REFERENCE_UNIFORM, values);
+  for (size_t i = length; i < MOST; i++) values[i] = 0;
+  for (size_t other = 0; other < MOST; other++) {
+    if (other == length) continue;
+    kldsel_profile *profile;
+    poison(&profile, sizeof profile);
+    ck_assert_int_eq(kldsel_profile_import(values, other, test_options, &profile), KLDSEL_ERROR_MISMATCH);
+    assert_poisoned(&profile, sizeof profile);
+  }
+  /* The other distribution needs other lengths, and so do other filter counts, be there enough weights. */
+  values[7] = values[8] = 1;
+  assert_corrupt(values, length, 5, 2, KLDSEL_ERROR_MISMATCH);
+  static const double filters[] = {1, 2, 3, 5, 1e6, 0x1p50, 0x1p53};
+  for (size_t i = 0; i < COUNT(filters); i++)
+    assert_corrupt(values, length, 2, filters[i], KLDSEL_ERROR_MISMATCH);
+  assert_no_handle(kldsel_profile, kldsel_profile_import(values, length - 1, test_options, &POISONED),
+                   KLDSEL_ERROR_MISMATCH, "length is 32; a profile of 4 filters has 33");
+  assert_no_handle(kldsel_profile, kldsel_profile_import(values, 16, test_options, &POISONED),
+                   KLDSEL_ERROR_MISMATCH, "length is 16; a profile has 17 at least");
+}
+END_TEST
+
+START_TEST(sizes_must_be_countable) {
+  double values[MOST];
+  /* Doubles hold integers up to 2^53. */
+  size_t length = export(1, KLDSEL_REFERENCE_UNIFORM, values);
+  assert_corrupt(values, length, 2, 0x1p54, KLDSEL_ERROR_INVALID_ARGUMENT);
+  assert_corrupt(values, length, 3, 0x1p54, KLDSEL_ERROR_INVALID_ARGUMENT);
+  /* The number of pairs must not overflow on the way to being told wrong. */
+  length = export(2, KLDSEL_REFERENCE_UNIFORM, values);
+  assert_corrupt(values, length, 2, 0x1p50, KLDSEL_ERROR_TOO_LARGE);
+}
+END_TEST
+
+START_TEST(import_refuses) {
+  double values[MOST];
+  size_t length = export(1, KLDSEL_REFERENCE_UNIFORM, values);
+  assert_no_handle(kldsel_profile, kldsel_profile_import(NULL, length, test_options, &POISONED),
+                   KLDSEL_ERROR_INVALID_ARGUMENT, "values is NULL");
+  assert_error(kldsel_profile_import(values, length, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "profile is NULL");
+  kldsel_profile *profile = NULL;
+  assert_ok(kldsel_profile_import(values, length, NULL, &profile));
+  kldsel_profile_free(profile);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("transfer");
+  TCase *tests = add_case(suite, "export");
+  tcase_add_test(tests, layout_of_the_array);
+  tcase_add_test(tests, the_length_can_be_asked_for);
+  tcase_add_test(tests, export_refuses);
+  tests = add_case(suite, "import");
+  tcase_add_test(tests, there_and_back);
+  tcase_add_test(tests, own_exports_are_in_range);
+  tcase_add_test(tests, every_field_corrupted);
+  tcase_add_test(tests, fields_that_a_single_filter_has_not);
+  tcase_add_test(tests, counts_must_fit_together);
+  tcase_add_test(tests, lengths_must_fit);
+  tcase_add_test(tests, sizes_must_be_countable);
+  tcase_add_test(tests, import_refuses);
+  return suite;
+}
