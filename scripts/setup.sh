@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Install the Debian packages that the project needs; says nothing if none is missing.
+set -euo pipefail
+
+# To build the library, its tests and its examples, and to run them.
+packages=(
+    gcc g++ libc6-dev binutils meson ninja-build pkg-config python3
+    libopenblas-dev gfortran check libjansson-dev libpopt-dev
+)
+# What .ci/run needs on top.
+readonly ci=(
+    clang clang-format clang-tidy valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
+)
+
+usage() {
+    cat <<'TEXT'
+Usage: setup.sh [--ci]
+
+Installs what is missing of the Debian packages for building and testing libkldsel.
+
+  --ci      those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
+  --help    show this text
+TEXT
+}
+
+die() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+while (($#)); do
+    case $1 in
+        --ci) packages+=("${ci[@]}") ;;
+        --help | -h) usage && exit ;;
+        *) die "unknown argument $1 (see --help)" ;;
+    esac
+    shift
+done
+
+if ! command -v dpkg-query >/dev/null; then
+    printf 'setup: no Debian here; your own packages must stand in for: %s\n' "${packages[*]}" >&2
+    exit
+fi
+
+# One query for all; names that dpkg has never heard of make it fail, but not stop.
+installed=$(dpkg-query -W -f='${db:Status-Status} ${Package} ${Provides}\n' 2>/dev/null |
+    sed -n 's/^installed //p' | sed 's/([^)]*)//g' | tr -s ' ,' '\n')
+missing=()
+for name in "${packages[@]}"; do
+    grep -qxF "$name" <<<"$installed" || missing+=("$name")
+done
+((${#missing[@]})) || exit 0
+
+sudo=()
+if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "neither root nor sudo; install by hand: ${missing[*]}"
+    sudo=(sudo)
+fi
+apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() {
+    "$@" >"$log" 2>&1 </dev/null && return
+    cat "$log" >&2
+    die "failed: $*"
+}
+
+printf 'installing %s\n' "${missing[*]}"
+quietly "${apt[@]}" update
+quietly "${apt[@]}" -y --no-install-recommends install "${missing[@]}"
