@@ -51,14 +51,28 @@ void kldsel_unit_rows_release(struct unit_rows *rows) {
   kldsel_release(&rows->allocator, rows->rows);
 }
 
+static void finish_cosines(double *c, int64_t count, double slices) {
+  for (int64_t i = 0; i < count; i++) c[i] = fmin(fmax(c[i] / slices, -1.0), 1.0);
+}
+
 kldsel_status kldsel_cosine_rows(const struct unit_rows *x, const struct unit_rows *y, int64_t first,
                                  int64_t rows, double *c) {
-  if (x->rows == y->rows && rows == x->count)
-    TRY(kldsel_blas_gram(rows, x->elements, x->rows, c));
-  else
-    TRY(kldsel_blas_products(rows, y->count, x->elements, x->rows + first * x->elements, y->rows, c));
-  double slices = (double)x->slices;
-  for (int64_t i = 0; i < rows * y->count; i++) c[i] = fmin(fmax(c[i] / slices, -1.0), 1.0);
+  TRY(kldsel_blas_products(rows, y->count, x->elements, x->rows + first * x->elements, y->rows, c, y->count));
+  finish_cosines(c, rows * y->count, (double)x->slices);
+  return KLDSEL_OK;
+}
+
+/* Rows of a symmetric matrix up to the diagonal, and the same as columns. */
+static kldsel_status symmetric_rows(const struct unit_rows *x, int64_t first, int64_t rows, double *matrix) {
+  int64_t columns = x->count;
+  double *c = matrix + first * columns;
+  const double *x_rows = x->rows + first * x->elements;
+  if (first > 0) TRY(kldsel_blas_products(rows, first, x->elements, x_rows, x->rows, c, columns));
+  TRY(kldsel_blas_gram(rows, x->elements, x_rows, c + first, columns));
+  for (int64_t i = 0; i < rows; i++) {
+    finish_cosines(c + i * columns, first + rows, (double)x->slices);
+    for (int64_t j = 0; j < first; j++) matrix[j * columns + first + i] = c[i * columns + j];
+  }
   return KLDSEL_OK;
 }
 
@@ -66,14 +80,15 @@ static kldsel_status fill_matrix(const struct unit_rows *x, const struct unit_ro
                                  int64_t rows, const struct kldsel_options *options, double *matrix) {
   struct progress progress;
   progress_begin(&progress, options, (uint64_t)(rows * y->count));
-  /* All of a symmetric matrix at once: half the products. */
-  int whole = x->rows == y->rows && rows == x->count;
-  int64_t tile_rows = whole ? rows : kldsel_cosine_tile_rows(y->count);
-  for (int64_t i = 0; i < rows; i += tile_rows) {
+  int symmetric = x->rows == y->rows && rows == x->count;
+  int64_t tile_rows = kldsel_cosine_tile_rows(y->count);
+  for (int64_t i = 0; i < rows && !progress_cancelled(&progress); i += tile_rows) {
     int64_t count = i + tile_rows < rows ? tile_rows : rows - i;
-    TRY(kldsel_cosine_rows(x, y, first + i, count, matrix + i * y->count));
+    if (symmetric)
+      TRY(symmetric_rows(x, i, count, matrix));
+    else
+      TRY(kldsel_cosine_rows(x, y, first + i, count, matrix + i * y->count));
     progress_add(&progress, (uint64_t)(count * y->count), 0);
-    if (progress_cancelled(&progress)) break;
   }
   progress_end(&progress);
   if (progress_cancelled(&progress))

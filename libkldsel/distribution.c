@@ -13,12 +13,12 @@ static double mean(const double *values, size_t length) {
   return sum_value(&sum) / (double)length;
 }
 
-/* ln(mean(exp(values))) of centred values. */
-static double log_mean_exp(const struct distribution *p, double highest) {
+/* ln(mean(exp(values))). */
+static double log_mean_exp(const struct distribution *p) {
   struct sum sum = {0};
-  if (highest > 1.0) {
-    for (size_t i = 0; i < p->length; i++) sum_add(&sum, exp(p->values[i] - highest));
-    return highest + log(sum_value(&sum) / (double)p->length);
+  if (p->wide) {
+    for (size_t i = 0; i < p->length; i++) sum_add(&sum, exp(p->values[i]));
+    return log(sum_value(&sum) / (double)p->length);
   }
   /* exp(v) = 1 + v + excess(-v), and the mean of v is known: what is left is of second order and positive. */
   for (size_t i = 0; i < p->length; i++) sum_add(&sum, kldsel_excess(-p->values[i]));
@@ -29,13 +29,16 @@ struct distribution kldsel_distribution_make(const double *similarities, size_t 
                                              int sorted, double *memory) {
   struct distribution made = {.values = memory, .length = length};
   if (length == 0) return made;
-  double center = mean(similarities, length), highest = -(double)INFINITY;
-  for (size_t i = 0; i < length; i++) {
-    memory[i] = (similarities[i] - center) / temperature;
-    highest = fmax(highest, memory[i]);
+  double highest = similarities[0], lowest = similarities[0];
+  for (size_t i = 1; i < length; i++) {
+    highest = fmax(highest, similarities[i]);
+    lowest = fmin(lowest, similarities[i]);
   }
+  made.wide = (highest - lowest) / temperature > 1.0;
+  double center = made.wide ? highest : mean(similarities, length);
+  for (size_t i = 0; i < length; i++) memory[i] = (similarities[i] - center) / temperature;
   made.residual = mean(memory, length);
-  made.log_mean = log_mean_exp(&made, highest);
+  made.log_mean = log_mean_exp(&made);
   if (sorted) qsort(memory, length, sizeof *memory, kldsel_compare_descending);
   return made;
 }

@@ -7,8 +7,9 @@
 
 /* A step function c(u) on [0, 1] of length steps; its density is exp(c(u) - log_mean). */
 struct distribution {
-  double *values;  /* (similarity - their mean) / temperature; descending if aligned by quantile */
+  double *values;  /* (similarity - their mean) / temperature, see wide; descending if aligned by quantile */
   size_t length;   /* 0: the layer has none */
+  int wide;        /* they spread over more than 1, and are shifted by their highest, not their mean */
   double residual; /* what is left of the mean of values after centring */
   double log_mean; /* z = ln(mean(exp(values))) */
 };

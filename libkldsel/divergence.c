@@ -42,7 +42,7 @@ int kldsel_compare_descending(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-static kldsel_status check_distribution(const double *p, size_t length, const char *name) {
+static kldsel_status check_distribution(const double *p, size_t length, const char *name, double *total) {
   REQUIRE(p != NULL, "%s is NULL", name);
   REQUIRE(length > 0, "%s_length is 0", name);
   if (length > LONGEST_DISTRIBUTION)
@@ -53,7 +53,8 @@ static kldsel_status check_distribution(const double *p, size_t length, const ch
     REQUIRE(p[i] >= 0 && isfinite(p[i]), "%s[%zu] is %g; must be finite and >= 0", name, i, p[i]);
     sum_add(&sum, p[i]);
   }
-  REQUIRE(fabs(sum_value(&sum) - 1.0) <= 1e-6, "%s sums to %.17g; must be 1", name, sum_value(&sum));
+  *total = sum_value(&sum);
+  REQUIRE(fabs(*total - 1.0) <= 1e-6, "%s sums to %.17g; must be 1", name, *total);
   return KLDSEL_OK;
 }
 
@@ -67,12 +68,14 @@ static double term_of_densities(double p, double q) {
   return p * (log(p) - log(q)) - difference; /* p / q might overflow */
 }
 
-static double integrate(const double *p, size_t p_length, const double *q, size_t q_length) {
+/* p_scale and q_scale make densities of probabilities. */
+static double integrate(const double *p, size_t p_length, double p_scale, const double *q, size_t q_length,
+                        double q_scale) {
   struct sum sum = {0};
   struct overlap overlap = {.a_steps = p_length, .b_steps = q_length};
-  double width, p_steps = (double)p_length, q_steps = (double)q_length;
+  double width;
   while ((width = kldsel_overlap_next(&overlap)) > 0) {
-    double term = width * term_of_densities(p[overlap.a] * p_steps, q[overlap.b] * q_steps);
+    double term = width * term_of_densities(p[overlap.a] * p_scale, q[overlap.b] * q_scale);
     if (isinf(term)) return (double)INFINITY;
     sum_add(&sum, term);
   }
@@ -81,15 +84,17 @@ static double integrate(const double *p, size_t p_length, const double *q, size_
 
 kldsel_status kldsel_divergence(const double *p, size_t p_length, const double *q, size_t q_length,
                                 const kldsel_options *options, double *divergence) {
-  TRY(check_distribution(p, p_length, "p"));
-  TRY(check_distribution(q, q_length, "q"));
+  double p_total, q_total;
+  TRY(check_distribution(p, p_length, "p", &p_total));
+  TRY(check_distribution(q, q_length, "q", &q_total));
   REQUIRE_NOT_NULL(divergence);
+  double p_scale = (double)p_length / p_total, q_scale = (double)q_length / q_total;
   struct kldsel_options chosen = kldsel_options_or_default(options);
   if (kldsel_alignment_of(&chosen) == KLDSEL_ALIGNMENT_INDEX) {
     if (p_length != q_length)
       return kldsel_fail(KLDSEL_ERROR_MISMATCH,
                          "p_length is %zu and q_length %zu; by index they must be equal", p_length, q_length);
-    *divergence = integrate(p, p_length, q, q_length);
+    *divergence = integrate(p, p_length, p_scale, q, q_length, q_scale);
     return KLDSEL_OK;
   }
   void *memory;
@@ -99,7 +104,7 @@ kldsel_status kldsel_divergence(const double *p, size_t p_length, const double *
   memcpy(q_sorted, q, q_length * sizeof *q);
   qsort(p_sorted, p_length, sizeof *p, kldsel_compare_descending);
   qsort(q_sorted, q_length, sizeof *q, kldsel_compare_descending);
-  *divergence = integrate(p_sorted, p_length, q_sorted, q_length);
+  *divergence = integrate(p_sorted, p_length, p_scale, q_sorted, q_length, q_scale);
   kldsel_release(&chosen.allocator, memory);
   return KLDSEL_OK;
 }

@@ -14,7 +14,9 @@ static void append_axes(const struct kldsel_tensor *tensor, uint32_t mask, struc
     if (!(mask & 1u << a) || tensor->shape[a] == 1) continue;
     struct axis axis = {tensor->shape[a], tensor->strides_bytes[a]};
     struct axis *outer = axes->count > 0 ? &axes->axis[axes->count - 1] : NULL;
-    if (outer != NULL && outer->stride_bytes == axis.extent * axis.stride_bytes) {
+    int64_t span;
+    if (outer != NULL && !__builtin_mul_overflow(axis.extent, axis.stride_bytes, &span) &&
+        outer->stride_bytes == span) {
       outer->extent *= axis.extent;
       outer->stride_bytes = axis.stride_bytes;
     } else {
@@ -66,9 +68,11 @@ void kldsel_gather(const unsigned char *base, int32_t dtype, const struct axes *
     int32_t a = axes->count - 1;
     for (; a > 0; a--) {
       const struct axis *axis = &axes->axis[a - 1];
-      offset += axis->stride_bytes;
-      if (++index[a - 1] < axis->extent) break;
-      offset -= axis->extent * axis->stride_bytes;
+      if (++index[a - 1] < axis->extent) {
+        offset += axis->stride_bytes;
+        break;
+      }
+      offset -= (axis->extent - 1) * axis->stride_bytes;
       index[a - 1] = 0;
     }
     if (a == 0) return;

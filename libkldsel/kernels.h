@@ -33,6 +33,15 @@ enum {
   SIGNS
 };
 
+/* The sign parts that a sign compares. */
+static inline int x_part_of(int sign) {
+  return sign == POSITIVE_NEGATIVE ? POSITIVE : sign;
+}
+
+static inline int y_part_of(int sign) {
+  return sign == POSITIVE_NEGATIVE ? NEGATIVE : sign;
+}
+
 /* Sums over one line or filter: the squares of its sign parts, and how many weights have the sign. A weight
  * that is NaN or infinite makes negative_squares NaN or infinite. */
 struct norms {

@@ -176,10 +176,9 @@ static void clear_profiles(struct job *job) {
 
 /* Dots of the second pass over columns to similarities. */
 static void finish_columns(struct job *job) {
-  static const int weight_of_sign[SIGNS] = {ALL, POSITIVE, NEGATIVE, POSITIVE};
   for (int sign = 0; sign < SIGNS; sign++) {
     double *profile = job->similarity->profile[sign];
-    const double *weights = job->weights + weight_of_sign[sign] * job->filters;
+    const double *weights = job->weights + x_part_of(sign) * job->filters;
     for (int64_t j = 0; j < job->filters; j++) {
       double diagonal = sign != POSITIVE_NEGATIVE && weights[j] > 0 ? 1.0 : 0.0;
       profile[j] =

@@ -5,10 +5,6 @@
 
 #include "linear_job.h"
 
-static void advance(const void *const *lines, int count, int64_t j, size_t bytes, const void **at) {
-  for (int r = 0; r < count; r++) at[r] = (const char *)lines[r] + (size_t)j * bytes;
-}
-
 void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker) {
   struct job *job = context;
   int32_t slot = slot_of(job, task_worker);
@@ -21,7 +17,7 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
     const void *lines[LINES], *at[LINES];
     kldsel_fetch_lines(job, k, count, slot, lines);
     for (int64_t j = 0; j < job->filters; j += TILE) {
-      advance(lines, count, j, bytes, at);
+      advance_lines(lines, count, j, bytes, at);
       double *const here[] = {squares + j, squares + job->filters + j};
       job->line_kernels->column_norms(at, count, (size_t)smaller(TILE, job->filters - j), here,
                                       &job->slot_counts[2 * slot]);
@@ -48,7 +44,7 @@ void kldsel_columns_second_pass(void *context, size_t chunk, int32_t task_worker
     for (int64_t j = 0; j < job->filters; j += TILE) {
       const double *const weights[] = {job->weights + j, job->weights + job->filters + j,
                                        job->weights + 2 * job->filters + j};
-      advance(lines, count, j, bytes, at);
+      advance_lines(lines, count, j, bytes, at);
       job->line_kernels->column_accumulate(at, count, (size_t)smaller(TILE, job->filters - j), weights, sums);
     }
     for (int r = 0; r < count; r++) {
@@ -58,7 +54,7 @@ void kldsel_columns_second_pass(void *context, size_t chunk, int32_t task_worker
     for (int64_t j = 0; j < job->filters; j += TILE) {
       double *const dots[] = {chunk_dots + j, chunk_dots + job->filters + j,
                               chunk_dots + 2 * job->filters + j, chunk_dots + 3 * job->filters + j};
-      advance(lines, count, j, bytes, at);
+      advance_lines(lines, count, j, bytes, at);
       job->line_kernels->column_dots(at, count, (size_t)smaller(TILE, job->filters - j),
                                      (const double(*)[SIGN_PARTS])sums, dots);
     }

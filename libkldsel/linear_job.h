@@ -62,6 +62,12 @@ static inline int32_t worker_of(const struct job *job, int32_t task_worker) {
   return job->threads > 1 ? task_worker : job->worker;
 }
 
+/* Where lines go on at element k. */
+static inline void advance_lines(const void *const *lines, int count, int64_t k, size_t bytes,
+                                 const void **at) {
+  for (int r = 0; r < count; r++) at[r] = (const char *)lines[r] + (size_t)k * bytes;
+}
+
 /* Bytes per element of what kldsel_fetch_lines points at. */
 size_t kldsel_line_element_bytes(const struct job *job);
 

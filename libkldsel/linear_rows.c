@@ -2,10 +2,6 @@
 /* The two passes over layers whose filters are contiguous, or gathered to be so. */
 #include "linear_job.h"
 
-static void advance(const void *const *lines, int count, int64_t k, size_t bytes, const void **at) {
-  for (int r = 0; r < count; r++) at[r] = (const char *)lines[r] + (size_t)k * bytes;
-}
-
 static void weights_of_norms(const struct norms *norms, double *weights) {
   weights[ALL] = inverse_norm(norms->positive_squares + norms->negative_squares);
   weights[POSITIVE] = inverse_norm(norms->positive_squares);
@@ -24,7 +20,7 @@ void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
     struct norms norms[LINES] = {{0}};
     kldsel_fetch_lines(job, i, count, slot, lines);
     for (int64_t k = 0; k < job->elements; k += TILE) {
-      advance(lines, count, k, bytes, at);
+      advance_lines(lines, count, k, bytes, at);
       job->line_kernels->row_norms(at, count, (size_t)smaller(TILE, job->elements - k), norms);
     }
     double(*weights)[SIGN_PARTS] = (double(*)[SIGN_PARTS])(job->weights + i * SIGN_PARTS);
@@ -35,7 +31,7 @@ void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
       job->slot_counts[2 * slot + 1] += norms[r].negative_count;
     }
     for (int64_t k = 0; k < job->elements; k += TILE) {
-      advance(lines, count, k, bytes, at);
+      advance_lines(lines, count, k, bytes, at);
       double *const sums[] = {chunk_sums + k, chunk_sums + job->elements + k,
                               chunk_sums + 2 * job->elements + k};
       job->line_kernels->row_accumulate(at, count, (size_t)smaller(TILE, job->elements - k),
@@ -51,21 +47,20 @@ void kldsel_rows_second_pass(void *context, size_t chunk, int32_t task_worker) {
   int32_t slot = slot_of(job, task_worker);
   size_t bytes = kldsel_line_element_bytes(job);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
-  static const int weight_of_sign[SIGNS] = {ALL, POSITIVE, NEGATIVE, POSITIVE};
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += LINES) {
     int count = (int)smaller(LINES, end - i);
     const void *lines[LINES], *at[LINES];
     double dots[LINES][SIGNS] = {{0}};
     kldsel_fetch_lines(job, i, count, slot, lines);
     for (int64_t k = 0; k < job->elements; k += TILE) {
-      advance(lines, count, k, bytes, at);
+      advance_lines(lines, count, k, bytes, at);
       const double *const sums[] = {job->totals + k, job->totals + job->elements + k,
                                     job->totals + 2 * job->elements + k};
       job->line_kernels->row_dots(at, count, (size_t)smaller(TILE, job->elements - k), sums, dots);
     }
     for (int r = 0; r < count; r++) {
       for (int sign = 0; sign < SIGNS; sign++) {
-        double weight = job->weights[(i + r) * SIGN_PARTS + weight_of_sign[sign]];
+        double weight = job->weights[(i + r) * SIGN_PARTS + x_part_of(sign)];
         double diagonal = sign != POSITIVE_NEGATIVE && weight > 0 ? 1.0 : 0.0;
         job->similarity->profile[sign][i + r] =
             kldsel_clamp_similarity(sign, (weight * dots[r][sign] - diagonal) / (double)(job->filters - 1));

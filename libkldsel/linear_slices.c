@@ -44,14 +44,12 @@ void kldsel_slices_second_pass(void *context, size_t chunk, int32_t task_worker)
   struct job *job = context;
   int32_t slot = slot_of(job, task_worker);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
-  static const int x_part[SIGNS] = {ALL, POSITIVE, NEGATIVE, POSITIVE};
-  static const int y_part[SIGNS] = {ALL, POSITIVE, NEGATIVE, NEGATIVE};
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i++) {
     double *diagonal = job->diagonal + i * SIGN_PARTS;
     const double *parts = fetch_parts(job, i, slot, diagonal);
     for (int sign = 0; sign < SIGNS; sign++) {
-      double dot = kldsel_dot(job->kernels, parts + x_part[sign] * job->elements,
-                              job->totals + y_part[sign] * job->elements, job->elements);
+      double dot = kldsel_dot(job->kernels, parts + x_part_of(sign) * job->elements,
+                              job->totals + y_part_of(sign) * job->elements, job->elements);
       double own = sign == POSITIVE_NEGATIVE ? 0.0 : diagonal[sign];
       job->similarity->profile[sign][i] =
           kldsel_clamp_similarity(sign, (dot / (double)job->slices - own) / (double)(job->filters - 1));

@@ -4,7 +4,10 @@
  * KL(l || m) = integral of p_l (c_l - c_m) - z_l + z_m is linear in c_m and z_m, so the sum over m needs only
  * S(u) = sum of c_m(u) and Z = sum of z_m. With p_l = 1 + e_l every integral splits into one of a centred
  * function, which is its residual, and one with e_l = expm1(c_l - z_l): all terms are then of the size of the
- * divergence. */
+ * divergence. Where a layer spreads wide (a
+ * low temperature) they would be far larger; the c are then 0 at their highest, where p_l has its mass, and
+ * the integral is taken as it stands.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,8 +120,10 @@ static void score_layers(const struct distribution *distributions, size_t count,
                          double *scores) {
   struct sum log_means = {0}, residuals = {0};
   size_t layers = 0;
+  int wide = 0;
   for (size_t l = 0; l < count; l++) {
     if (distributions[l].length == 0) continue;
+    wide |= distributions[l].wide;
     sum_add(&log_means, distributions[l].log_mean);
     sum_add(&residuals, distributions[l].residual);
     layers++;
@@ -133,9 +138,11 @@ static void score_layers(const struct distribution *distributions, size_t count,
     struct sum sum = {0};
     for (size_t i = 0; i < p->length; i++) {
       double own = p->values[i] / steps, of_others = (family->integrals[i] - own) / others;
-      sum_add(&sum, expm1(p->values[i] - p->log_mean) * (own - of_others));
+      double log_density = p->values[i] - p->log_mean;
+      double weight = wide ? exp(log_density) : expm1(log_density);
+      if (weight != 0) sum_add(&sum, weight * (own - of_others)); /* 0 times infinity is nothing here */
     }
-    sum_add(&sum, p->residual - (sum_value(&residuals) - p->residual) / others);
+    if (!wide) sum_add(&sum, p->residual - (sum_value(&residuals) - p->residual) / others);
     sum_add(&sum, (sum_value(&log_means) - p->log_mean) / others - p->log_mean);
     scores[l] = fmax(sum_value(&sum), 0.0);
   }

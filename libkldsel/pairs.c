@@ -74,7 +74,7 @@ static kldsel_status walk_matrix(const struct unit_rows *x, const struct unit_ro
       if (next_pair != NULL) next_pair = copy_pairs(row, first + i, filters, sign, next_pair);
       if (pairs->within_wanted) add_row(within, row, filters, pairs->temperature);
     }
-    progress_add(progress, 0, worker);
+    progress_add(progress, (uint64_t)(rows * filters), worker);
     if (progress_cancelled(progress)) return KLDSEL_ERROR_CANCELLED;
   }
   double divergence = sum_value(&within->covariance) / (double)filters / (double)(filters - 1);
@@ -101,17 +101,15 @@ static kldsel_status compute_sign(const struct unit_rows *x, const struct unit_r
 kldsel_status kldsel_pairs_compute(const struct kldsel_tensor *tensor, const struct kernels *kernels,
                                    int32_t granularity, const struct allocator *allocator,
                                    struct progress *progress, int32_t worker, struct pairs *pairs) {
-  static const int x_part[SIGNS] = {ALL, POSITIVE, NEGATIVE, POSITIVE};
-  static const int y_part[SIGNS] = {ALL, POSITIVE, NEGATIVE, NEGATIVE};
   kldsel_status status = KLDSEL_OK;
   for (int sign = 0; sign < SIGNS && status == KLDSEL_OK; sign++) {
     struct unit_rows x, y;
-    TRY(kldsel_unit_rows_create(tensor, KLDSEL_PART_ALL + x_part[sign], granularity, kernels, allocator,
+    TRY(kldsel_unit_rows_create(tensor, KLDSEL_PART_ALL + x_part_of(sign), granularity, kernels, allocator,
                                 "profile", &x));
-    if (x_part[sign] == y_part[sign]) {
+    if (x_part_of(sign) == y_part_of(sign)) {
       status = compute_sign(&x, &x, sign, allocator, progress, worker, pairs);
     } else {
-      status = kldsel_unit_rows_create(tensor, KLDSEL_PART_ALL + y_part[sign], granularity, kernels,
+      status = kldsel_unit_rows_create(tensor, KLDSEL_PART_ALL + y_part_of(sign), granularity, kernels,
                                        allocator, "profile", &y);
       if (status == KLDSEL_OK) {
         status = compute_sign(&x, &y, sign, allocator, progress, worker, pairs);

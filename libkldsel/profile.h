@@ -30,10 +30,17 @@ kldsel_status kldsel_profile_lengths(struct kldsel_profile *profile);
 /* A profile with its lengths and room for its values, the rest as in head. */
 kldsel_status kldsel_profile_allocate(const struct kldsel_profile *head, struct kldsel_profile **profile);
 
-/* kldsel_profile_create_many() with checked arguments, NULL tensors giving NULL profiles; label is what
- * errors call the array, NULL for a lone tensor. */
+/* What errors call the tensors of a call: a lone "tensor"; "tensors[i]"; or the second half of them
+ * "given[i]". */
+enum tensor_names {
+  NAME_ONE,
+  NAMES_OWN,
+  NAMES_WITH_GIVEN
+};
+
+/* kldsel_profile_create_many() with checked arguments; a NULL tensor gives a NULL profile. */
 kldsel_status kldsel_profiles_create(const kldsel_tensor *const *tensors, size_t count,
-                                     const struct kldsel_options *options, const char *label,
+                                     const struct kldsel_options *options, enum tensor_names names,
                                      kldsel_profile **profiles);
 
 #endif

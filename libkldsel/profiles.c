@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Tensors to profiles: layers in parallel, large ones split over the threads. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 
 /* Splitting a smaller layer over threads costs more than it gains. */
 #define FEWEST_WEIGHTS_TO_SPLIT (1 << 18)
+
+/* No memory holds more; below it, sizes of scratch do not overflow. */
+#define LARGEST_EXTENT (INT64_C(1) << 48)
 
 /* The layers of one call. */
 struct batch {
@@ -60,6 +64,9 @@ static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *te
 
 static kldsel_status create(struct batch *batch, const struct kldsel_tensor *tensor, int32_t threads,
                             int32_t worker, struct kldsel_profile **profile) {
+  if (tensor->filters > LARGEST_EXTENT || tensor->elements > LARGEST_EXTENT)
+    return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "%" PRId64 " filters of %" PRId64 " elements are too large",
+                       tensor->filters, tensor->elements);
   const struct kldsel_options *options = batch->options;
   struct kldsel_profile head = {.allocator = options->allocator,
                                 .filters = tensor->filters,
@@ -109,9 +116,21 @@ static void run_small_layer(void *context, size_t task, int32_t worker) {
   run_layer(batch, batch->by_size[batch->split + task], 1, worker);
 }
 
+static int needs_pairs(const struct kldsel_options *options) {
+  return kldsel_distribution_of(options) == KLDSEL_DISTRIBUTION_PAIRS ||
+         kldsel_reference_of(options) == KLDSEL_REFERENCE_WITHIN;
+}
+
 static uint64_t weights_of(const struct batch *batch, size_t layer) {
   const struct kldsel_tensor *tensor = batch->tensors[layer];
   return tensor != NULL ? (uint64_t)(tensor->filters * tensor->elements) : 0;
+}
+
+/* Those that the cosine matrices of all signs have. */
+static uint64_t similarities_of(const struct batch *batch, size_t layer) {
+  const struct kldsel_tensor *tensor = batch->tensors[layer];
+  if (tensor == NULL || tensor->filters < 2) return 0;
+  return PROFILE_SIGNS * (uint64_t)tensor->filters * (uint64_t)tensor->filters;
 }
 
 struct sized {
@@ -143,41 +162,45 @@ static kldsel_status schedule(struct batch *batch, int32_t threads, uint64_t tot
   return KLDSEL_OK;
 }
 
-/* The text of the failure, on the calling thread; label is what the array of tensors is called, NULL for one.
- */
-static kldsel_status tell_failure(struct batch *batch, const char *label) {
+/* The text of the failure, on the calling thread. */
+static kldsel_status tell_failure(struct batch *batch, enum tensor_names names) {
   if (progress_cancelled(&batch->progress))
     return kldsel_fail(KLDSEL_ERROR_CANCELLED, "cancelled by the progress callback");
   if (batch->failed_status == KLDSEL_OK) return KLDSEL_OK;
   char name[48] = "tensor";
-  if (label != NULL) snprintf(name, sizeof name, "%s[%zu]", label, batch->failed_layer);
+  size_t first_given = names == NAMES_WITH_GIVEN ? batch->count / 2 : batch->count;
+  if (names != NAME_ONE && batch->failed_layer < first_given)
+    snprintf(name, sizeof name, "tensors[%zu]", batch->failed_layer);
+  if (batch->failed_layer >= first_given)
+    snprintf(name, sizeof name, "given[%zu]", batch->failed_layer - first_given);
   if (batch->failed_status == KLDSEL_ERROR_NOT_FINITE)
     return kldsel_tensor_require_finite(batch->tensors[batch->failed_layer], name);
   return kldsel_fail(batch->failed_status, "%s: %s", name, batch->failed_text);
 }
 
-static kldsel_status run_batch(struct batch *batch, const char *label) {
-  uint64_t total = 0;
+static kldsel_status run_batch(struct batch *batch, enum tensor_names names) {
+  uint64_t total = 0, similarities = 0;
   for (size_t i = 0; i < batch->count; i++) {
     total += weights_of(batch, i);
+    if (needs_pairs(batch->options)) similarities += similarities_of(batch, i);
     batch->profiles[i] = NULL;
   }
   int32_t threads = kldsel_thread_count(batch->options->threads);
   TRY(schedule(batch, threads, total));
-  progress_begin(&batch->progress, batch->options, total);
+  progress_begin(&batch->progress, batch->options, total + similarities);
   pthread_mutex_init(&batch->failing, NULL);
   for (size_t i = 0; i < batch->split; i++) run_layer(batch, batch->by_size[i], threads, 0);
   kldsel_run_tasks(threads, batch->count - batch->split, run_small_layer, batch);
   pthread_mutex_destroy(&batch->failing);
   progress_end(&batch->progress);
-  kldsel_status status = tell_failure(batch, label);
+  kldsel_status status = tell_failure(batch, names);
   if (status != KLDSEL_OK)
     for (size_t i = 0; i < batch->count; i++) kldsel_profile_free(batch->profiles[i]);
   return status;
 }
 
 kldsel_status kldsel_profiles_create(const kldsel_tensor *const *tensors, size_t count,
-                                     const struct kldsel_options *options, const char *label,
+                                     const struct kldsel_options *options, enum tensor_names names,
                                      kldsel_profile **profiles) {
   struct batch batch = {.tensors = tensors, .count = count, .options = options};
   TRY(kldsel_cpu_kernels(options->cpu_level, &batch.kernels));
@@ -188,7 +211,7 @@ kldsel_status kldsel_profiles_create(const kldsel_tensor *const *tensors, size_t
   if (status == KLDSEL_OK) {
     batch.by_size = by_size;
     batch.profiles = made;
-    status = run_batch(&batch, label);
+    status = run_batch(&batch, names);
     if (status == KLDSEL_OK) memcpy(profiles, made, count * sizeof *profiles);
     kldsel_release(&options->allocator, made);
   }
@@ -201,7 +224,7 @@ kldsel_status kldsel_profile_create(const kldsel_tensor *tensor, const kldsel_op
   REQUIRE_NOT_NULL(tensor);
   REQUIRE_NOT_NULL(profile);
   struct kldsel_options chosen = kldsel_options_or_default(options);
-  return kldsel_profiles_create(&tensor, 1, &chosen, NULL, profile);
+  return kldsel_profiles_create(&tensor, 1, &chosen, NAME_ONE, profile);
 }
 
 kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *tensors, size_t count,
@@ -211,5 +234,5 @@ kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *tensors, si
   for (size_t i = 0; i < count; i++) REQUIRE(tensors[i] != NULL, "tensors[%zu] is NULL", i);
   REQUIRE_NOT_NULL(profiles);
   struct kldsel_options chosen = kldsel_options_or_default(options);
-  return kldsel_profiles_create(tensors, count, &chosen, "tensors", profiles);
+  return kldsel_profiles_create(tensors, count, &chosen, NAMES_OWN, profiles);
 }

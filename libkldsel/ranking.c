@@ -200,24 +200,16 @@ kldsel_status kldsel_rank_profiles(const kldsel_profile *const *profiles, size_t
   return status;
 }
 
-static void free_profiles(kldsel_profile **profiles, size_t count) {
-  for (size_t i = 0; i < count; i++) kldsel_profile_free(profiles[i]);
-}
-
-static kldsel_status rank_tensors(const kldsel_tensor *const *tensors, size_t count,
-                                  const kldsel_tensor *const *given, const int32_t *groups,
-                                  const struct kldsel_options *options, kldsel_profile **profiles,
-                                  kldsel_profile **given_profiles, kldsel_ranking **ranking) {
-  TRY(kldsel_profiles_create(tensors, count, options, "tensors", profiles));
-  kldsel_status status = KLDSEL_OK;
-  if (given != NULL) status = kldsel_profiles_create(given, count, options, "given", given_profiles);
-  if (status == KLDSEL_OK) {
-    status = kldsel_rank_profiles((const kldsel_profile *const *)profiles, count,
-                                  given != NULL ? (const kldsel_profile *const *)given_profiles : NULL,
-                                  groups, options, ranking);
-    if (given != NULL) free_profiles(given_profiles, count);
-  }
-  free_profiles(profiles, count);
+/* tensors and profiles have the given ones behind the layers' own, NULL where there is none. */
+static kldsel_status rank_all(const kldsel_tensor *const *tensors, size_t count, int has_given,
+                              const int32_t *groups, const struct kldsel_options *options,
+                              kldsel_profile **profiles, kldsel_ranking **ranking) {
+  size_t total = has_given ? 2 * count : count;
+  TRY(kldsel_profiles_create(tensors, total, options, has_given ? NAMES_WITH_GIVEN : NAMES_OWN, profiles));
+  const kldsel_profile *const *made = (const kldsel_profile *const *)profiles;
+  kldsel_status status =
+      kldsel_rank_profiles(made, count, has_given ? made + count : NULL, groups, options, ranking);
+  for (size_t i = 0; i < total; i++) kldsel_profile_free(profiles[i]);
   return status;
 }
 
@@ -230,11 +222,19 @@ kldsel_status kldsel_rank_tensors(const kldsel_tensor *const *tensors, size_t co
   REQUIRE_NOT_NULL(ranking);
   struct kldsel_options chosen = kldsel_options_or_default(options);
   TRY(check_choices(&chosen, given != NULL));
+  /* Only kl reads the divergence within, which is quadratic to make. */
+  if (kldsel_measure_of(&chosen) != KLDSEL_MEASURE_KL &&
+      kldsel_reference_of(&chosen) == KLDSEL_REFERENCE_WITHIN)
+    chosen.reference = KLDSEL_REFERENCE_UNIFORM;
   void *memory;
-  TRY(kldsel_allocate(&chosen.allocator, count, 2 * sizeof(kldsel_profile *), "ranking", &memory));
-  kldsel_profile **profiles = memory;
-  kldsel_status status =
-      rank_tensors(tensors, count, given, groups, &chosen, profiles, profiles + count, ranking);
+  TRY(kldsel_allocate(&chosen.allocator, count, 4 * sizeof(void *), "ranking", &memory));
+  const kldsel_tensor **all = memory;
+  kldsel_profile **profiles = (kldsel_profile **)memory + 2 * count;
+  for (size_t i = 0; i < count; i++) {
+    all[i] = tensors[i];
+    all[count + i] = given != NULL ? given[i] : NULL;
+  }
+  kldsel_status status = rank_all(all, count, given != NULL, groups, &chosen, profiles, ranking);
   kldsel_release(&chosen.allocator, memory);
   return status;
 }

@@ -214,10 +214,50 @@ START_TEST(others_is_the_mean_of_each) {
 }
 END_TEST
 
+/* With two layers the mean over others is one divergence, at any temperature. Low ones spread the logits v =
+ * c / T without end, but both sums take them as v <= 0, weighed by p: E_p(-v) <= -ln(mean exp v) <= ln n, as
+ * a divergence from uniform is >= 0, and under the other layer's logits it is at most KL + 2 ln n. A few
+ * roundings of that. */
+START_TEST(others_of_two_is_next) {
+  static const double temperatures[] = {1e-300, 1e-100, 1e-12, 1e-8, 1e-6, 1e-4, 1e-3,
+                                        0.01,   0.03,   0.1,   1,    10,   1e6};
+  double temperature = temperatures[_i], spread = 0, others[2], next[2], *values[2];
+  size_t n[2];
+  kldsel_profile *profiles[2];
+  for (int sign = 1; sign <= SIGNS; sign++) {
+    for (int l = 0; l < 2; l++) {
+      struct layer layer = layer_create(PATTERN_GAUSSIAN, l ? 48 : 64, 4, 9, 7 + (uint64_t)l);
+      profiles[l] = layer_profile(&layer);
+      values[l] = similarities_of(profiles[l], sign, &n[l]);
+      qsort(values[l], n[l], sizeof *values[l], descending);
+      spread = fmax(spread, values[l][0] - values[l][n[l] - 1]);
+      layer_free(&layer);
+    }
+    set_int(KLDSEL_OPTION_SIGN, sign);
+    assert_ok(kldsel_options_set_double(test_options, KLDSEL_OPTION_TEMPERATURE, temperature));
+    set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
+    rank_scores(profiles, 2, NULL, NULL, others, NULL);
+    set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_NEXT);
+    rank_scores(profiles, 2, NULL, NULL, next, NULL);
+    double bound = spread / temperature > 1
+                       ? 16 * DBL_EPSILON * (next[0] + 2 * log((double)n[0]))
+                       : 2 * bound_divergence(values[0], n[0], 0, values[1], n[1], 0, temperature) +
+                             bound_shared_sum(spread, temperature);
+    ck_assert_msg(fabs(others[0] - next[0]) <= bound, "T %g, sign %d: others %.17g, next %.17g", temperature,
+                  sign, others[0], next[0]);
+    for (int l = 0; l < 2; l++) {
+      kldsel_profile_free(profiles[l]);
+      free(values[l]);
+    }
+  }
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("composition");
   TCase *tests = add_case(suite, "composition");
   tcase_add_loop_test(tests, profiles_are_composed_primitives, 0, 2 * SIGNS);
   tcase_add_loop_test(tests, others_is_the_mean_of_each, 0, 2 * SIGNS);
+  tcase_add_loop_test(tests, others_of_two_is_next, 0, 13);
   return suite;
 }

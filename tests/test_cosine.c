@@ -75,8 +75,10 @@ START_TEST(never_beyond_one) {
     COLUMNS = 37
   };
   double weights[ROWS * COLUMNS], matrix[ROWS * ROWS];
-  for (int i = 0; i < ROWS * COLUMNS; i++)
-    weights[i] = (i / COLUMNS % 2 ? -1 : 1) * (1 + i / COLUMNS) * (0.1 + sin(i % COLUMNS));
+  /* Multiples 1, -2, 3, -4, ... of one row. */
+  for (int row = 0; row < ROWS; row++)
+    for (int k = 0; k < COLUMNS; k++)
+      weights[row * COLUMNS + k] = (row % 2 ? -1 : 1) * (1 + row) * (0.1 + sin(k));
   kldsel_tensor *x = matrix_view(weights, ROWS, COLUMNS);
   assert_ok(kldsel_pairwise_cosine(x, NULL, 0, ROWS, test_options, matrix, ROWS * ROWS));
   for (int i = 0; i < ROWS * ROWS; i++) {
@@ -134,6 +136,34 @@ START_TEST(streamed_equals_whole) {
   }
   kldsel_tensor_free(x);
   kldsel_tensor_free(other);
+}
+END_TEST
+
+/* More values than the library multiplies at a time: rows at angles a, columns at angles b, so C = cos(a -
+ * b). */
+START_TEST(many_rows_and_columns) {
+  enum {
+    ROWS = 700,
+    COLUMNS = 800
+  };
+  static double x_weights[ROWS][2], y_weights[COLUMNS][2], matrix[ROWS * COLUMNS];
+  for (int i = 0; i < ROWS; i++) {
+    x_weights[i][0] = (1 + i) * cos(i);
+    x_weights[i][1] = (1 + i) * sin(i);
+  }
+  for (int j = 0; j < COLUMNS; j++) {
+    y_weights[j][0] = cos(0.7 * j);
+    y_weights[j][1] = sin(0.7 * j);
+  }
+  kldsel_tensor *x = matrix_view(x_weights[0], ROWS, 2), *y = matrix_view(y_weights[0], COLUMNS, 2);
+  assert_ok(kldsel_pairwise_cosine(x, y, 0, ROWS, test_options, matrix, COUNT(matrix)));
+  for (int i = 0; i < ROWS; i++)
+    for (int j = 0; j < COLUMNS; j++)
+      /* An angle of up to 1000 is rounded by 1e-13 before its cosine is taken. */
+      if (fabs(matrix[i * COLUMNS + j] - cos(i - 0.7 * j)) > 1e-12)
+        ck_abort_msg("C[%d][%d] is %.17g", i, j, matrix[i * COLUMNS + j]);
+  kldsel_tensor_free(x);
+  kldsel_tensor_free(y);
 }
 END_TEST
 
@@ -242,6 +272,13 @@ START_TEST(cosine_beyond_memory) {
   REFUSED(KLDSEL_ERROR_TOO_LARGE, "x: 2305843009213693952 elements of 8 bytes are more than can be addressed",
           x, NULL, 0, 1, test_options, matrix, 1);
   kldsel_tensor_free(x);
+  /* The matrix has more values than can be counted. */
+  static const int64_t many[] = {1LL << 40, 1};
+  assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2, many, (const int64_t[]){0, 0}, 1U, 0,
+                                       test_options, &x));
+  REFUSED(KLDSEL_ERROR_TOO_LARGE, "rows is 1099511627776, times 1099511627776 filters overflows", x, NULL, 0,
+          1LL << 40, test_options, matrix, 1);
+  kldsel_tensor_free(x);
 }
 END_TEST
 
@@ -301,6 +338,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, never_beyond_one);
   tcase_add_test(tests, by_kernel);
   tcase_add_test(tests, streamed_equals_whole);
+  tcase_add_test(tests, many_rows_and_columns);
   tcase_add_test(tests, operands_of_different_dtype_and_layout);
   tests = add_case(suite, "arguments");
   tcase_add_test(tests, cosine_refuses);

@@ -62,6 +62,23 @@ START_TEST(subnormal_mass_in_q_is_finite) {
 }
 END_TEST
 
+/* KL((1 + x) / 2, (1 - x) / 2 || 1/2, 1/2) = sum over n of x^2n / (2n (2n - 1)): all terms are positive, so
+ * that nothing cancels however near the two are. x is a power of 2, so p is exact. */
+START_TEST(near_distributions_keep_their_digits) {
+  for (int power = 1; power <= 50; power++) {
+    double x = ldexp(1, -power), expected = 0;
+    for (int n = 60; n >= 1; n--) expected += pow(x, 2 * n) / (2 * n * (2 * n - 1));
+    const double p[] = {0.5 + x / 2, 0.5 - x / 2}, half[] = {0.5, 0.5};
+    for (int32_t alignment = 1; alignment <= 2; alignment++) {
+      set_int(KLDSEL_OPTION_ALIGNMENT, alignment);
+      double got = divergence(LENGTHS(p, half));
+      ck_assert_msg(fabs(got - expected) <= 16 * DBL_EPSILON * expected, "x 2^-%d: got %.17g, expected %.17g",
+                    power, got, expected);
+    }
+  }
+}
+END_TEST
+
 START_TEST(quantile_by_hand) {
   const double one[] = {1}, skew[] = {0.25, 0.75}, turned[] = {0.75, 0.25},
                thirds[] = {1 / 6.0, 1 / 2.0, 1 / 3.0};
@@ -185,6 +202,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, index_by_hand);
   tcase_add_test(tests, no_mass_in_q_is_infinite);
   tcase_add_test(tests, subnormal_mass_in_q_is_finite);
+  tcase_add_test(tests, near_distributions_keep_their_digits);
   tcase_add_test(tests, quantile_by_hand);
   tcase_add_test(tests, quantile_ignores_repetition);
   tcase_add_test(tests, quantile_of_lengths_without_a_common_factor);

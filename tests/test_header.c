@@ -44,14 +44,16 @@ static const struct constant *find(const char *name) {
 
 /* What the header's text says: so a new constant, or function, cannot go unpinned. */
 static int check_text(FILE *header) {
-  char line[512], name[64];
+  char line[512], name[64], *equals;
   long number;
   size_t seen_constants = 0, seen_functions = 0;
   int failures = 0;
   while (fgets(line, sizeof line, header)) {
     if (strncmp(line, "KLDSEL_API ", 11) == 0) seen_functions++;
-    if (sscanf(line, " %63[A-Z0-9_] = %ld", name, &number) == 2 && strncmp(name, "KLDSEL_", 7) == 0) {
+    equals = strstr(line, " = ");
+    if (equals && sscanf(line, " %63[A-Z0-9_]", name) == 1 && strncmp(name, "KLDSEL_", 7) == 0) {
       const struct constant *constant = find(name);
+      number = strtol(equals + 3, NULL, 10);
       seen_constants++;
       if (!constant || constant->must_be != number) {
         fprintf(stderr, "%s = %ld in the header, but %s in pinned.h\n", name, number,

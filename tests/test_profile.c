@@ -74,8 +74,46 @@ START_TEST(by_pairs) {
   assert_similarities(profile, ALL, (const double[]){-1, -small, small}, 3);
   assert_similarities(profile, POSITIVE, (const double[]){0, 0.6, 0.8}, 3);
   assert_similarities(profile, NEGATIVE, (const double[]){0, 0, 0}, 3);
+  double value[3];
+  assert_error(kldsel_profile_values(profile, BOTH, value, 3), KLDSEL_ERROR_MISMATCH,
+               "count is 3; the profile has 6 values");
   /* All ordered pairs: P0 with N1, N2; P1 with N0, N2; P2 with N0, N1. */
   assert_similarities(profile, BOTH, (const double[]){-1, 0, -1, 0, -0.8, -0.6}, 6);
+  kldsel_profile_free(profile);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
+/* More pairs than the library keeps of the matrix at a time. Filters are four directions in turn, with both
+ * signs, so that every cosine is a whole number, and by the indices alone. */
+START_TEST(pairs_of_many_filters) {
+  enum {
+    M = 1200
+  };
+  static const double directions[4][2] = {{1, -1}, {-1, 1}, {1, 1}, {-1, -1}};
+  /* P and N parts are (1, 0) (0, -1), (0, 1) (-1, 0), (1, 1) 0, 0 (-1, -1). */
+  const double slant = sqrt(0.5);
+  const double all[4][4] = {{1, -1, 0, 0}, {-1, 1, 0, 0}, {0, 0, 1, -1}, {0, 0, -1, 1}};
+  const double both[4][4] = {{0, -1, 0, -slant}, {-1, 0, 0, -slant}, {-slant, -slant, 0, -1}, {0, 0, 0, 0}};
+  static double weights[M][2], values[M * (M - 1)];
+  for (int i = 0; i < M; i++) {
+    weights[i][0] = directions[i % 4][0] * (1 + i);
+    weights[i][1] = directions[i % 4][1] * (1 + i);
+  }
+  kldsel_tensor *tensor = matrix_view(weights[0], M, 2);
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  kldsel_profile *profile = profile_of(tensor);
+  assert_ok(kldsel_profile_values(profile, ALL, values, M * (M - 1) / 2));
+  size_t at = 0;
+  for (int i = 0; i < M; i++)
+    for (int j = i + 1; j < M; j++, at++)
+      if (fabs(values[at] - all[i % 4][j % 4]) > TOLERANCE) ck_abort_msg("C[%d][%d] is %g", i, j, values[at]);
+  assert_ok(kldsel_profile_values(profile, BOTH, values, M * (M - 1)));
+  at = 0;
+  for (int i = 0; i < M; i++)
+    for (int j = 0; j < M; j++)
+      if (i != j && fabs(values[at++] - both[i % 4][j % 4]) > TOLERANCE)
+        ck_abort_msg("C[%d][%d] of positive-negative is %g", i, j, values[at - 1]);
   kldsel_profile_free(profile);
   kldsel_tensor_free(tensor);
 }
@@ -234,7 +272,8 @@ END_TEST
 
 START_TEST(beyond_memory) {
   const uint8_t one = 1;
-  static const int64_t shapes[][2] = {{1LL << 61, 2}, {2, 1LL << 61}};
+  static const int64_t shapes[][2] = {
+      {1LL << 61, 2}, {2, 1LL << 61}, {1LL << 62, 1}, {7000000000000000000, 1}};
   for (size_t i = 0; i < COUNT(shapes); i++) {
     kldsel_tensor *tensor = NULL;
     assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2, shapes[i], (const int64_t[]){0, 0},
@@ -257,6 +296,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, by_filter);
   tcase_add_test(tests, by_kernel);
   tcase_add_test(tests, by_pairs);
+  tcase_add_test(tests, pairs_of_many_filters);
   tcase_add_test(tests, fewer_than_two_filters);
   tcase_add_test(tests, any_magnitude);
   tcase_add_test(tests, divergence_within);

@@ -86,6 +86,24 @@ START_TEST(selection) {
 }
 END_TEST
 
+/* M * K of 2^63, one more than can be counted, counts as the most that can. */
+START_TEST(parameters_beyond_counting) {
+  enum {
+    FILTERS = 1024,
+    HEAD = 17
+  };
+  static double values[HEAD + 4 * FILTERS] = {1802265715, 1, FILTERS, 0x1p53, 1, 1};
+  for (int at = 13; at < HEAD; at++) values[at] = nan("");
+  kldsel_profile *profile = NULL;
+  assert_ok(kldsel_profile_import(values, COUNT(values), test_options, &profile));
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, INT64_MAX);
+  assert_selected(&profile, (const int[]){0}, 1, NULL, (const int32_t[]){1});
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, INT64_MAX - 1);
+  assert_selected(&profile, (const int[]){0}, 1, NULL, (const int32_t[]){0});
+  kldsel_profile_free(profile);
+}
+END_TEST
+
 /* ---- bad arguments ---- */
 
 static kldsel_profile *pool[LAYERS];
@@ -183,6 +201,13 @@ START_TEST(index_needs_equal_lengths) {
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
   REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[2] has 3 values and its reference 2; by index they must be equal",
           list, 3, given, NULL);
+  /* A layer of one filter has no length to agree with. */
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
+  const kldsel_profile *short_ones[] = {pool[SINGLE], pool[EVEN], pool[SINGLE], pool[SKEW], pool[SINGLE]};
+  assert_ok(kldsel_rank_profiles(short_ones, 5, NULL, NULL, test_options, &ranking));
+  assert_score(ranking, 1, kl(EVEN, SKEW));
+  assert_score(ranking, 3, kl(SKEW, EVEN));
+  kldsel_ranking_free(ranking);
   /* In groups of their own they need not agree. */
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
   assert_ok(kldsel_rank_profiles(list, 3, NULL, (const int32_t[]){1, 1, 2}, test_options, &ranking));
@@ -370,6 +395,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "selection");
   tcase_add_test(tests, groups_are_networks_of_their_own);
   tcase_add_test(tests, selection);
+  tcase_add_test(tests, parameters_beyond_counting);
   tests = add_case(suite, "arguments");
   tcase_add_test(tests, rank_profiles_refuses);
   tcase_add_test(tests, profiles_must_be_of_a_kind);

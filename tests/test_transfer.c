@@ -206,12 +206,14 @@ START_TEST(every_field_corrupted) {
       if (reference == KLDSEL_REFERENCE_WITHIN) {
         assert_corrupt(values, length, 6, 1e-301, KLDSEL_ERROR_INVALID_ARGUMENT);
         assert_corrupt(values, length, 6, 1e301, KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, 6, nextafter(1e-300, 0), KLDSEL_ERROR_INVALID_ARGUMENT);
+        assert_corrupt(values, length, 6, nextafter(1e300, HUGE_VAL), KLDSEL_ERROR_INVALID_ARGUMENT);
       }
       /* Similarities: within the range of their sign. */
       size_t per_sign = distribution == 1 ? 4 : 6;
       for (size_t at = HEAD; at < length; at++) {
-        size_t sign = (at - HEAD) / per_sign + 1;
-        double low = sign == 2 || sign == 3 ? -0.125 : -1.125, high = sign >= 4 ? 0.125 : 1.125;
+        size_t sign = at < HEAD + 3 * per_sign ? (at - HEAD) / per_sign + 1 : 4;
+        double low = nextafter(sign == 2 || sign == 3 ? 0 : -1, -2), high = nextafter(sign == 4 ? 0 : 1, 2);
         assert_corrupt(values, length, at, nan(""), KLDSEL_ERROR_INVALID_ARGUMENT);
         assert_corrupt(values, length, at, HUGE_VAL, KLDSEL_ERROR_INVALID_ARGUMENT);
         assert_corrupt(values, length, at, -HUGE_VAL, KLDSEL_ERROR_INVALID_ARGUMENT);

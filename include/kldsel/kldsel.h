@@ -122,8 +122,8 @@ enum kldsel_option {
   KLDSEL_OPTION_ALIGNMENT = 160,    /**< int, ::kldsel_alignment; default quantile */
   KLDSEL_OPTION_TEMPERATURE = 170,  /**< double, 1e-300 to 1e300; default 1 (eq. 11) */
   KLDSEL_OPTION_SELECT_COUNT = 200, /**< int, >= 0: select that many layers; default none */
-  KLDSEL_OPTION_SELECT_SHARE = 210, /**< double in [0, 1]: select floor(share * layers), but one at
-                                         least unless the share is 0; default none */
+  KLDSEL_OPTION_SELECT_SHARE = 210, /**< double in [0, 1]: select floor(share * layers + 1e-9), but one
+                                         at least unless the share is 0; default none */
   KLDSEL_OPTION_SELECT_PARAMETERS = 220, /**< int, >= 0: select, best first, every layer that still
                                               fits a budget of so many weights; default none */
   KLDSEL_OPTION_THREADS = 300,  /**< int, 0 to 1024: most threads a call uses; default 0, all cores */
@@ -201,8 +201,9 @@ typedef void *(*kldsel_allocate_function)(void *user, size_t size);
 /** Gives back what the allocate function returned; never called with NULL. Called from any thread. */
 typedef void (*kldsel_release_function)(void *user, void *memory);
 /**
- * Told how many of the @p total weights are done. Called on the thread that called the library, between
- * pieces of work, never after it returned, for the last time with done == total.
+ * Told how much of the work is @p done: of @p total weights and, where the cosine matrices are computed,
+ * similarities. Called on the thread that called the library, between pieces of work, never after it
+ * returned, for the last time with done == total.
  * @return 0 to go on, anything else to cancel: the call returns ::KLDSEL_ERROR_CANCELLED
  */
 typedef int32_t (*kldsel_progress_function)(void *user, uint64_t done, uint64_t total);
@@ -211,7 +212,7 @@ typedef int32_t (*kldsel_progress_function)(void *user, uint64_t done, uint64_t 
  * Makes a set of options with every default.
  * @param allocate where memory comes from; NULL (with @p release) for malloc and free
  * @param release  its counterpart
- * @param user     handed to both
+ * @param user     handed to both; must outlive the options and every handle made with them
  * @param[out] options the new handle
  * @return OK, INVALID_ARGUMENT (one function without the other, @p options NULL), OUT_OF_MEMORY
  */
@@ -433,11 +434,11 @@ KLDSEL_API kldsel_status kldsel_filter_matrix(const kldsel_tensor *tensor, const
  * @param y         M_y filters of as many elements; NULL for x itself
  * @param first_row first row of C, 0 to M_x - 1
  * @param rows      number of rows, 1 to M_x - first_row
- * @param options   granularity, progress, allocator; may be NULL
+ * @param options   granularity, CPU level, progress, allocator; may be NULL
  * @param[out] matrix @p count doubles, row-major [rows, M_y]; if cancelled, partly written
  * @param count     must be rows * M_y
  * @return OK, INVALID_ARGUMENT, MISMATCH (elements, channels, count), NOT_FINITE, TOO_LARGE, CANCELLED,
- *         OUT_OF_MEMORY
+ *         UNSUPPORTED (CPU level, or a BLAS of another integer width), OUT_OF_MEMORY
  */
 KLDSEL_API kldsel_status kldsel_pairwise_cosine(const kldsel_tensor *x, const kldsel_tensor *y,
                                                 int64_t first_row, int64_t rows,
@@ -457,7 +458,8 @@ KLDSEL_API kldsel_status kldsel_softmax(const double *values, size_t n, double t
 /**
  * KL divergence of two distributions in nats (eq. 7, 12): sum_i p_i ln(p_i / q_i) by index; by quantile the
  * integral over [0, 1] of the same with both sorted descending and read as step functions, which allows
- * unequal lengths. Infinity where q has no mass and p has. O(n) by index, O(n log n) by quantile.
+ * unequal lengths. Both are divided by their sums first. Infinity where q has no mass and p has. O(n) by
+ * index, O(n log n) by quantile.
  * @param p          @p p_length numbers >= 0 with sum 1 (to 1e-6)
  * @param p_length   1 to 2^32 - 1
  * @param q          @p q_length numbers >= 0 with sum 1 (to 1e-6)
@@ -499,9 +501,9 @@ KLDSEL_API kldsel_status kldsel_rank(const double *scores, size_t n, const int64
 typedef struct kldsel_profile kldsel_profile;
 
 /**
- * Makes a layer's profile for all four signs: two passes over the weights, O(M + K) memory, never M x M.
- * With ::KLDSEL_DISTRIBUTION_PAIRS it holds all similarities in place of c, with ::KLDSEL_REFERENCE_WITHIN
- * also the divergence within; both take O(M * M * K) time and O(M * K) scratch.
+ * Makes a layer's profile for all four signs: two passes over the weights, O(M + K) memory for each thread,
+ * never M x M. With ::KLDSEL_DISTRIBUTION_PAIRS it holds all similarities in place of c, with
+ * ::KLDSEL_REFERENCE_WITHIN also the divergence within; both take O(M * M * K) time and O(M * K) scratch.
  * @param tensor      the layer
  * @param options     granularity, distribution, reference, temperature (of within), threads, CPU level,
  *                    progress, allocator; may be NULL
