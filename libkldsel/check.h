@@ -11,8 +11,10 @@
 #define KLDSEL_PRINTF(format_at, values_at)
 #endif
 
-/* Sets this thread's last-error text and returns status. */
-kldsel_status kldsel_fail(kldsel_status status, const char *format, ...) KLDSEL_PRINTF(2, 3);
+void kldsel_set_last_error(const char *format, ...) KLDSEL_PRINTF(1, 2);
+
+/* Sets this thread's last-error text; its value is the status. */
+#define kldsel_fail(status, ...) (kldsel_set_last_error(__VA_ARGS__), (status))
 
 #define REQUIRE(condition, ...)                                                                              \
   do {                                                                                                       \

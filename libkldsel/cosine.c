@@ -36,7 +36,8 @@ kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_
     kldsel_gather_filter(tensor, &filter_axes, &element_axes, i, row);
     if (kernels->scan(row, (size_t)made.elements) == SCAN_NOT_FINITE) {
       kldsel_unit_rows_release(&made);
-      return kldsel_tensor_require_finite(tensor, label);
+      (void)kldsel_tensor_require_finite(tensor, label); /* for its text */
+      return KLDSEL_ERROR_NOT_FINITE;
     }
     for (int64_t k = 0; k < made.elements; k++)
       if ((part == KLDSEL_PART_POSITIVE && row[k] < 0) || (part == KLDSEL_PART_NEGATIVE && row[k] > 0))

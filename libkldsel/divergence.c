@@ -28,7 +28,7 @@ double kldsel_divergence_term(double log_a, double log_b) {
 double kldsel_overlap_next(struct overlap *overlap) {
   uint64_t end = overlap->a_steps * overlap->b_steps;
   if (overlap->at == end) return 0.0;
-  overlap->a = overlap->at / overlap->b_steps;
+  overlap->a = overlap->at / overlap->b_steps; /* NOLINT(clang-analyzer-core.DivideZero): no steps, no end */
   overlap->b = overlap->at / overlap->a_steps;
   uint64_t a_end = (overlap->a + 1) * overlap->b_steps, b_end = (overlap->b + 1) * overlap->a_steps;
   uint64_t next = a_end < b_end ? a_end : b_end;

@@ -455,7 +455,7 @@ INLINE void products_whole(const double *const *a, const double *const *b, size_
 
 static void products(const double *const *a, const double *const *b, size_t n, double *sums) {
   size_t whole = n - n % LANES;
-  memset(sums, 0, LINES * LINES * sizeof *sums);
+  memset(sums, 0, sizeof(double[LINES * LINES]));
   products_whole(a, b, whole, sums);
   if (whole == n) return;
   struct tail_sums a_tail, b_tail;

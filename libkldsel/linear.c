@@ -152,8 +152,8 @@ static int highest_found(const struct job *job) {
 static void add_counts(const struct job *job, struct similarity *similarity) {
   similarity->positive = similarity->negative = 0;
   for (int32_t slot = 0; slot < job->threads; slot++) {
-    similarity->positive += job->slot_counts[2 * slot];
-    similarity->negative += job->slot_counts[2 * slot + 1];
+    similarity->positive += counts_of(job, slot)[0];
+    similarity->negative += counts_of(job, slot)[1];
   }
 }
 

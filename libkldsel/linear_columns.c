@@ -20,7 +20,7 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
       advance_lines(lines, count, j, bytes, at);
       double *const here[] = {squares + j, squares + job->filters + j};
       job->line_kernels->column_norms(at, count, (size_t)smaller(TILE, job->filters - j), here,
-                                      &job->slot_counts[2 * slot]);
+                                      counts_of(job, slot));
     }
   }
   kldsel_turns_wait(&job->turns, chunk);

@@ -80,6 +80,11 @@ static inline void note_found(const struct job *job, int32_t slot, int found) {
   if (found > job->slot_found[slot]) job->slot_found[slot] = found;
 }
 
+/* A slot's counts of positive and negative weights. */
+static inline int64_t *counts_of(const struct job *job, int32_t slot) {
+  return job->slot_counts + 2 * (ptrdiff_t)slot;
+}
+
 /* The squares of doubles are scanned for before they are taken, so theirs overflow; those of narrower types
  * fit, so theirs come of weights that are not finite. */
 static inline int scanned(const struct job *job) {

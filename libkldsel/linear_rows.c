@@ -27,8 +27,8 @@ void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
     for (int r = 0; r < count; r++) {
       check_squares(job, slot, norms[r].negative_squares);
       weights_of_norms(&norms[r], weights[r]);
-      job->slot_counts[2 * slot] += norms[r].positive_count;
-      job->slot_counts[2 * slot + 1] += norms[r].negative_count;
+      counts_of(job, slot)[0] += norms[r].positive_count;
+      counts_of(job, slot)[1] += norms[r].negative_count;
     }
     for (int64_t k = 0; k < job->elements; k += TILE) {
       advance_lines(lines, count, k, bytes, at);

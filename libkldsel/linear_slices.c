@@ -11,7 +11,7 @@ static const double *fetch_parts(const struct job *job, int64_t filter, int32_t 
   kldsel_gather_filter(job->tensor, &job->filter_axes, &job->element_axes, filter, all);
   int found = job->kernels->scan(all, (size_t)job->elements);
   if (found == SCAN_NOT_FINITE) note_found(job, slot, found);
-  int64_t *counts = &job->slot_counts[2 * slot];
+  int64_t *counts = counts_of(job, slot);
   for (int64_t k = 0; k < job->elements; k++) {
     positive[k] = all[k] > 0 ? all[k] : 0.0;
     negative[k] = all[k] < 0 ? all[k] : 0.0;

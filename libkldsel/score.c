@@ -212,7 +212,9 @@ static kldsel_status score_kl(const struct scoring *scoring) {
 kldsel_status kldsel_score_group(const struct kldsel_profile *const *profiles,
                                  const struct kldsel_profile *const *given, const struct group *group,
                                  const struct kldsel_options *options, double *scores, int32_t *reasons) {
-  struct scoring scoring = {profiles, given, group, options, kldsel_sign_of(options) - 1, scores, reasons};
+  struct scoring scoring = {profiles, given, group, options, kldsel_sign_of(options) - 1, NULL, NULL};
+  scoring.scores = scores;
+  scoring.reasons = reasons;
   switch (kldsel_measure_of(options)) {
   case KLDSEL_MEASURE_COSINE:
     score_cosine(&scoring);

@@ -6,12 +6,11 @@
 
 static _Thread_local char last_error[512];
 
-kldsel_status kldsel_fail(kldsel_status status, const char *format, ...) {
+void kldsel_set_last_error(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(last_error, sizeof last_error, format, arguments);
   va_end(arguments);
-  return status;
 }
 
 const char *kldsel_last_error(void) {

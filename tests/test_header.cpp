@@ -19,7 +19,7 @@ static const function functions[] = {PINNED_FUNCTIONS(ADDRESS)};
 
 int main() {
   for (function address : functions)
-    if (!address) return EXIT_FAILURE;
+    if (address == nullptr) return EXIT_FAILURE;
   const double weights[] = {1, -1, -1, 1};
   const int64_t shape[] = {2, 2};
   kldsel_tensor *tensor = nullptr;

@@ -85,7 +85,7 @@ START_TEST(by_pairs) {
 END_TEST
 
 /* More pairs than the library keeps of the matrix at a time. Filters are four directions in turn, with both
- * signs, so that every cosine is a whole number, and by the indices alone. */
+ * signs, so that every cosine follows from the indices. */
 START_TEST(pairs_of_many_filters) {
   enum {
     M = 1200

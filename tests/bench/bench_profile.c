@@ -139,6 +139,7 @@ int main(void) {
   struct convolutions net = resnet50();
   size_t count = 0;
   for (size_t l = 0; l < net.count; l++) count += (size_t)convolution_weights(&net.at[l]);
+  if (count == 0) fail("no weights");
   float *weights = malloc(count * sizeof *weights);
   uint32_t *words = malloc(count * sizeof *words); /* the same bits, to be read as whole numbers */
   if (!weights || !words) fail("out of memory");
