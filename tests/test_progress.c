@@ -118,6 +118,30 @@ START_TEST(progress_counts_all_work) {
 }
 END_TEST
 
+/* A lone layer's cosine matrices take several tiles for each sign; each tile is told, so each can be
+ * cancelled. */
+START_TEST(quadratic_work_is_told_tile_by_tile) {
+  enum {
+    FILTERS = 1100
+  };
+  static double weights[2 * FILTERS];
+  for (int i = 0; i < 2 * FILTERS; i++) weights[i] = i % 7 - 3.25;
+  kldsel_tensor *tensor = matrix_view(weights, FILTERS, 2);
+  struct progress seen = {.caller = pthread_self()};
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  kldsel_profile_free(profile_of(tensor));
+  ck_assert_uint_ge(seen.calls, 4 * 4);
+  kldsel_profile *profile;
+  seen = (struct progress){.caller = pthread_self(), .cancel_at = 4 * 3};
+  assert_error(kldsel_profile_create(tensor, test_options, &profile), KLDSEL_ERROR_CANCELLED,
+               "cancelled by the progress callback");
+  ck_assert_uint_gt(seen.done, 2 * FILTERS);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 START_TEST(cancel_at_every_callback) {
   kldsel_tensor *tensors[MANY];
   make_many(tensors);
@@ -165,6 +189,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "many");
   tcase_add_test(tests, many_are_as_one_by_one);
   tcase_add_test(tests, progress_counts_all_work);
+  tcase_add_test(tests, quadratic_work_is_told_tile_by_tile);
   tcase_add_test(tests, cancel_at_every_callback);
   return suite;
 }
