@@ -1,98 +1,109 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "cosine.h"
-
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
-#include "blas.h"
 #include "check.h"
 #include "cpu.h"
-#include "normalize.h"
+#include "kernels_convert.h"
+#include "options.h"
 #include "progress.h"
+#include "threads.h"
+#include "unit_rows.h"
 
-/* A tile of C stays in the caches between its product and its use. */
-#define TILE_VALUES (1 << 18)
-
-int64_t kldsel_cosine_tile_rows(int64_t columns) {
-  int64_t rows = TILE_VALUES / columns;
-  return rows > 0 ? rows : 1;
-}
-
-kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_t part, int32_t granularity,
-                                      const struct kernels *kernels, const struct allocator *allocator,
-                                      const char *label, struct unit_rows *rows) {
-  void *memory;
-  TRY(kldsel_allocate(allocator, (size_t)(tensor->filters * tensor->elements), sizeof(double), label,
-                      &memory));
-  struct unit_rows made = {.allocator = *allocator,
-                           .rows = memory,
-                           .count = tensor->filters,
-                           .elements = tensor->elements,
-                           .slices = granularity == KLDSEL_GRANULARITY_KERNEL ? tensor->channels : 1};
-  struct axes filter_axes = kldsel_axes_of(tensor, tensor->filter_axes);
-  struct axes element_axes = kldsel_element_axes(tensor);
-  for (int64_t i = 0; i < made.count; i++) {
-    double *row = made.rows + i * made.elements;
-    kldsel_gather_filter(tensor, &filter_axes, &element_axes, i, row);
-    if (kernels->scan(row, (size_t)made.elements) == SCAN_NOT_FINITE) {
-      kldsel_unit_rows_release(&made);
-      (void)kldsel_tensor_require_finite(tensor, label); /* for its text */
-      return KLDSEL_ERROR_NOT_FINITE;
-    }
-    for (int64_t k = 0; k < made.elements; k++)
-      if ((part == KLDSEL_PART_POSITIVE && row[k] < 0) || (part == KLDSEL_PART_NEGATIVE && row[k] > 0))
-        row[k] = 0.0;
-    kldsel_normalize_slices(kernels, row, made.slices, made.elements);
-  }
-  *rows = made;
-  return KLDSEL_OK;
-}
-
-void kldsel_unit_rows_release(struct unit_rows *rows) {
-  kldsel_release(&rows->allocator, rows->rows);
-}
-
-static void finish_cosines(double *c, int64_t count, double slices) {
-  for (int64_t i = 0; i < count; i++) c[i] = fmin(fmax(c[i] / slices, -1.0), 1.0);
-}
-
-kldsel_status kldsel_cosine_rows(const struct unit_rows *x, const struct unit_rows *y, int64_t first,
-                                 int64_t rows, double *c) {
-  TRY(kldsel_blas_products(rows, y->count, x->elements, x->rows + first * x->elements, y->rows, c, y->count));
-  finish_cosines(c, rows * y->count, (double)x->slices);
-  return KLDSEL_OK;
-}
-
-/* Rows of a symmetric matrix up to the diagonal, and the same as columns. */
-static kldsel_status symmetric_rows(const struct unit_rows *x, int64_t first, int64_t rows, double *matrix) {
-  int64_t columns = x->count;
-  double *c = matrix + first * columns;
-  const double *x_rows = x->rows + first * x->elements;
-  if (first > 0) TRY(kldsel_blas_products(rows, first, x->elements, x_rows, x->rows, c, columns));
-  TRY(kldsel_blas_gram(rows, x->elements, x_rows, c + first, columns));
-  for (int64_t i = 0; i < rows; i++) {
-    finish_cosines(c + i * columns, first + rows, (double)x->slices);
-    for (int64_t j = 0; j < first; j++) matrix[j * columns + first + i] = c[i * columns + j];
-  }
-  return KLDSEL_OK;
-}
-
-static kldsel_status fill_matrix(const struct unit_rows *x, const struct unit_rows *y, int64_t first,
-                                 int64_t rows, const struct kldsel_options *options, double *matrix) {
+/* Rows first .. first + rows of C, block by block; of a whole symmetric matrix only the blocks up to the
+ * diagonal are multiplied, and written twice. */
+struct matrix {
+  const struct unit_rows *x, *y;
+  int64_t first, rows;
+  int symmetric;
+  int64_t first_block, column_blocks;
+  double *values;
+  double *blocks; /* two for each thread */
   struct progress progress;
-  progress_begin(&progress, options, (uint64_t)(rows * y->count));
-  int symmetric = x->rows == y->rows && rows == x->count;
-  int64_t tile_rows = kldsel_cosine_tile_rows(y->count);
-  for (int64_t i = 0; i < rows && !progress_cancelled(&progress); i += tile_rows) {
-    int64_t count = i + tile_rows < rows ? tile_rows : rows - i;
-    if (symmetric)
-      TRY(symmetric_rows(x, i, count, matrix));
-    else
-      TRY(kldsel_cosine_rows(x, y, first + i, count, matrix + i * y->count));
-    progress_add(&progress, (uint64_t)(count * y->count), 0);
+};
+
+enum {
+  BLOCKS_DOUBLES = 2 * BLOCK_DOUBLES
+};
+
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static int64_t blocks_of(int64_t rows) {
+  return (rows - 1) / PRODUCT_BLOCK + 1;
+}
+
+/* Where a task is in a triangle of rows of 1, 2, 3, ... blocks. */
+static void triangle_position(int64_t task, int64_t *row, int64_t *column) {
+  int64_t r = (int64_t)((sqrt(8.0 * (double)task + 1.0) - 1.0) / 2.0);
+  while (r * (r + 1) / 2 > task) r--;
+  while ((r + 1) * (r + 2) / 2 <= task) r++;
+  *row = r;
+  *column = task - r * (r + 1) / 2;
+}
+
+static void mirror_in_place(double *block, int64_t rows) {
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = i + 1; j < rows; j++) block[i * PRODUCT_BLOCK + j] = block[j * PRODUCT_BLOCK + i];
+}
+
+static void fill_block(void *context, size_t task, int32_t worker) {
+  struct matrix *matrix = context;
+  if (progress_cancelled(&matrix->progress)) return;
+  const struct unit_rows *x = matrix->x, *y = matrix->y;
+  int64_t block_row = matrix->first_block + (int64_t)task / matrix->column_blocks;
+  int64_t block_column = (int64_t)task % matrix->column_blocks;
+  if (matrix->symmetric) triangle_position((int64_t)task, &block_row, &block_column);
+  int64_t i = block_row * PRODUCT_BLOCK, j = block_column * PRODUCT_BLOCK;
+  int64_t rows = smaller(PRODUCT_BLOCK, x->count - i), columns = smaller(PRODUCT_BLOCK, y->count - j);
+  int triangle = matrix->symmetric && i == j;
+  double *block = matrix->blocks + (int64_t)worker * BLOCKS_DOUBLES;
+  kldsel_cosine_block(x, i, rows, y, j, columns, triangle, block);
+  if (triangle) mirror_in_place(block, rows);
+
+  /* The range may begin and end inside the block. */
+  int64_t begin = matrix->first > i ? matrix->first - i : 0;
+  int64_t end = smaller(rows, matrix->first + matrix->rows - i);
+  for (int64_t r = begin; r < end; r++) {
+    double *to = matrix->values + (i + r - matrix->first) * y->count + j;
+    memcpy(to, block + r * PRODUCT_BLOCK, (size_t)columns * sizeof *to);
   }
-  progress_end(&progress);
-  if (progress_cancelled(&progress))
+  int mirrored = matrix->symmetric && i > j;
+  if (mirrored) {
+    /* By way of another block: columns of C may be a whole number of pages apart. */
+    double *turned = block + BLOCK_DOUBLES;
+    x->kernels->convert->transpose[KLDSEL_DTYPE_F64]((const unsigned char *)block,
+                                                     PRODUCT_BLOCK * sizeof(double), 0, (size_t)rows,
+                                                     (size_t)columns, turned, PRODUCT_BLOCK);
+    for (int64_t c = 0; c < columns; c++)
+      memcpy(matrix->values + (j + c) * y->count + i, turned + c * PRODUCT_BLOCK,
+             (size_t)rows * sizeof *turned);
+  }
+  progress_add(&matrix->progress, (uint64_t)((end - begin) * columns * (mirrored ? 2 : 1)), worker);
+}
+
+static kldsel_status fill_matrix(struct matrix *matrix, const struct kldsel_options *options, int32_t threads,
+                                 double *values) {
+  matrix->values = values;
+  int64_t columns = matrix->y->count;
+  matrix->symmetric = matrix->x == matrix->y && matrix->rows == matrix->x->count;
+  matrix->first_block = matrix->first / PRODUCT_BLOCK;
+  matrix->column_blocks = blocks_of(columns);
+  int64_t row_blocks = blocks_of(matrix->first + matrix->rows) - matrix->first_block;
+  size_t tasks =
+      (size_t)(matrix->symmetric ? row_blocks * (row_blocks + 1) / 2 : row_blocks * matrix->column_blocks);
+  if ((size_t)threads > tasks) threads = (int32_t)tasks;
+  void *blocks;
+  TRY(kldsel_allocate(&options->allocator, (size_t)threads * BLOCKS_DOUBLES, sizeof(double),
+                      "pairwise cosine", &blocks));
+  matrix->blocks = blocks;
+  progress_begin(&matrix->progress, options, (uint64_t)(matrix->rows * columns));
+  kldsel_run_tasks(threads, tasks, fill_block, matrix);
+  progress_end(&matrix->progress);
+  kldsel_release(&options->allocator, blocks);
+  if (progress_cancelled(&matrix->progress))
     return kldsel_fail(KLDSEL_ERROR_CANCELLED, "cancelled by the progress callback");
   return KLDSEL_OK;
 }
@@ -130,18 +141,20 @@ kldsel_status kldsel_pairwise_cosine(const kldsel_tensor *x, const kldsel_tensor
   TRY(check_operands(x, y, first_row, rows, granularity, count));
   const struct kernels *kernels;
   TRY(kldsel_cpu_kernels(chosen.cpu_level, &kernels));
+  int32_t threads = kldsel_thread_count(chosen.threads);
   struct unit_rows x_rows, y_rows;
-  TRY(kldsel_unit_rows_create(x, KLDSEL_PART_ALL, granularity, kernels, &chosen.allocator, "x", &x_rows));
-  if (y == x) {
-    kldsel_status status = fill_matrix(&x_rows, &x_rows, first_row, rows, &chosen, matrix);
-    kldsel_unit_rows_release(&x_rows);
-    return status;
+  TRY(kldsel_unit_rows_create(x, KLDSEL_PART_ALL, granularity, kernels, threads, &chosen.allocator, "x",
+                              &x_rows));
+  struct matrix cosines = {.x = &x_rows, .y = &x_rows, .first = first_row, .rows = rows};
+  kldsel_status status = KLDSEL_OK;
+  if (y != x) {
+    status = kldsel_unit_rows_create(y, KLDSEL_PART_ALL, granularity, kernels, threads, &chosen.allocator,
+                                     "y", &y_rows);
+    cosines.y = &y_rows;
   }
-  kldsel_status status =
-      kldsel_unit_rows_create(y, KLDSEL_PART_ALL, granularity, kernels, &chosen.allocator, "y", &y_rows);
   if (status == KLDSEL_OK) {
-    status = fill_matrix(&x_rows, &y_rows, first_row, rows, &chosen, matrix);
-    kldsel_unit_rows_release(&y_rows);
+    status = fill_matrix(&cosines, &chosen, threads, matrix);
+    if (y != x) kldsel_unit_rows_release(&y_rows);
   }
   kldsel_unit_rows_release(&x_rows);
   return status;

@@ -8,7 +8,8 @@
 int32_t kldsel_cpu_level(void) {
 #ifdef KLDSEL_HAVE_X86_LEVELS
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2")) return KLDSEL_CPU_LEVEL_BASELINE;
+  /* Compilers differ in whether they can ask for F16C, which every processor with FMA has. */
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return KLDSEL_CPU_LEVEL_BASELINE;
   int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   return avx512 ? KLDSEL_CPU_LEVEL_AVX512 : KLDSEL_CPU_LEVEL_AVX2;
@@ -24,7 +25,11 @@ const char *kldsel_cpu_level_name(int32_t level) {
   case KLDSEL_CPU_LEVEL_AVX512:
     return "avx512";
   default:
+#ifdef __aarch64__
+    return "neon";
+#else
     return "baseline";
+#endif
   }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "check.h"
+#include "cpu.h"
 #include "options.h"
 #include "tensor.h"
 
@@ -8,12 +9,15 @@ kldsel_status kldsel_filter_matrix(const kldsel_tensor *tensor, const kldsel_opt
   REQUIRE_NOT_NULL(tensor);
   REQUIRE_NOT_NULL(matrix);
   struct kldsel_options chosen = kldsel_options_or_default(options);
+  const struct kernels *kernels;
+  TRY(kldsel_cpu_kernels(0, &kernels));
   double *weights;
   TRY(kldsel_tensor_create_matrix(tensor->filters, tensor->channels, tensor->elements / tensor->channels,
                                   &chosen.allocator, matrix, &weights));
   struct axes filter_axes = kldsel_axes_of(tensor, tensor->filter_axes);
   struct axes element_axes = kldsel_element_axes(tensor);
   for (int64_t f = 0; f < tensor->filters; f++)
-    kldsel_gather_filter(tensor, &filter_axes, &element_axes, f, weights + f * tensor->elements);
+    kldsel_gather_filter(kernels->convert, tensor, &filter_axes, &element_axes, f,
+                         weights + f * tensor->elements);
   return KLDSEL_OK;
 }

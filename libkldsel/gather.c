@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "dtype.h"
+#include "kernels_convert.h"
 #include "options.h"
 #include "tensor.h"
 
@@ -54,16 +55,12 @@ int64_t kldsel_axes_offset(const struct axes *axes, int64_t index) {
   return offset;
 }
 
-static void gather_run(const unsigned char *base, int32_t dtype, int64_t extent, int64_t stride_bytes,
-                       double *values) {
-  for (int64_t i = 0; i < extent; i++) values[i] = load_as_double(dtype, base + i * stride_bytes);
-}
-
-void kldsel_gather(const unsigned char *base, int32_t dtype, const struct axes *axes, double *values) {
+void kldsel_gather(const struct convert_kernels *convert, const unsigned char *base, int32_t dtype,
+                   const struct axes *axes, double *values) {
   const struct axis *inner = &axes->axis[axes->count - 1];
   int64_t index[KLDSEL_MAX_RANK] = {0}, offset = 0;
   for (;;) {
-    gather_run(base + offset, dtype, inner->extent, inner->stride_bytes, values);
+    convert->run[dtype](base + offset, inner->stride_bytes, 0, (size_t)inner->extent, values);
     values += inner->extent;
     int32_t a = axes->count - 1;
     for (; a > 0; a--) {
@@ -79,23 +76,29 @@ void kldsel_gather(const unsigned char *base, int32_t dtype, const struct axes *
   }
 }
 
-void kldsel_dequantize_filter(const struct kldsel_tensor *tensor, int64_t filter, double *values,
-                              int64_t count) {
+void kldsel_dequantize_filter(const struct convert_kernels *convert, const struct kldsel_tensor *tensor,
+                              int64_t filter, double *values, int64_t count) {
   if (tensor->scale_count == 0) return;
   int64_t at = tensor->scale_count == 1 ? 0 : filter;
-  for (int64_t i = 0; i < count; i++) values[i] = (values[i] - tensor->zero_points[at]) * tensor->scales[at];
+  convert->dequantize(values, (size_t)count, tensor->zero_points[at], tensor->scales[at]);
 }
 
-void kldsel_dequantize_column(const struct kldsel_tensor *tensor, double *values) {
+void kldsel_dequantize_column(const struct convert_kernels *convert, const struct kldsel_tensor *tensor,
+                              double *values) {
   if (tensor->scale_count == 0) return;
-  for (int64_t j = 0; j < tensor->filters; j++) kldsel_dequantize_filter(tensor, j, &values[j], 1);
+  size_t filters = (size_t)tensor->filters;
+  if (tensor->scale_count == 1)
+    convert->dequantize(values, filters, tensor->zero_points[0], tensor->scales[0]);
+  else
+    convert->dequantize_each(values, filters, tensor->zero_points, tensor->scales);
 }
 
-void kldsel_gather_filter(const struct kldsel_tensor *tensor, const struct axes *filter_axes,
-                          const struct axes *element_axes, int64_t filter, double *values) {
-  kldsel_gather(tensor->origin + kldsel_axes_offset(filter_axes, filter), tensor->dtype, element_axes,
-                values);
-  kldsel_dequantize_filter(tensor, filter, values, tensor->elements);
+void kldsel_gather_filter(const struct convert_kernels *convert, const struct kldsel_tensor *tensor,
+                          const struct axes *filter_axes, const struct axes *element_axes, int64_t filter,
+                          double *values) {
+  kldsel_gather(convert, tensor->origin + kldsel_axes_offset(filter_axes, filter), tensor->dtype,
+                element_axes, values);
+  kldsel_dequantize_filter(convert, tensor, filter, values, tensor->elements);
 }
 
 /* Row-major over the whole shape; shape and strides unmerged, so that an index can be told. */
@@ -112,8 +115,9 @@ static double value_at(const struct walk *walk) {
     if (tensor->filter_axes & 1u << a) filter = filter * tensor->shape[a] + walk->index[a];
   }
   double value = load_as_double(tensor->dtype, tensor->origin + offset);
-  kldsel_dequantize_filter(tensor, filter, &value, 1);
-  return value;
+  if (tensor->scale_count == 0) return value;
+  int64_t at = tensor->scale_count == 1 ? 0 : filter;
+  return (value - tensor->zero_points[at]) * tensor->scales[at];
 }
 
 static int step(struct walk *walk) {

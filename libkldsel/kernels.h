@@ -2,9 +2,8 @@
 /* The loops over weights, one table of them per CPU level, all built from kernels.c.
  *
  * Order of summation: eight lanes of double, element k in lane k mod 8, each lane in order, the lanes then
- * added as
- * ((0+1)+(2+3))+((4+5)+(6+7)). No fused multiply-add. Elements past the end count as 0. So every level gives
- * the same bits.
+ * added as ((0+1)+(2+3))+((4+5)+(6+7)); what is left past the last whole eight, padded with zeros, is a sum
+ * of its own. No fused multiply-add but where the product is exact. So every level gives the same bits.
  *
  * A line is a run of contiguous elements of one dtype: a filter's elements where rows are contiguous, one
  * element of all filters where columns are. Lines come LINES at a time, the last ones fewer. */
@@ -21,6 +20,13 @@ enum {
 /* Longest run for one call: its running sums stay in the first-level cache. */
 enum {
   TILE = 1024
+};
+
+/* Kernels fetch what will be read next into the second-level cache: while they read LINES lines, as many
+ * bytes, or half as many where another kernel fetches the rest. */
+enum {
+  FETCH_ALL = 1,
+  FETCH_HALF = 2
 };
 
 /* What the profile tells apart, in all that comes in threes or fours. */
@@ -42,35 +48,40 @@ static inline int y_part_of(int sign) {
   return sign == POSITIVE_NEGATIVE ? NEGATIVE : sign;
 }
 
-/* Sums over one line or filter: the squares of its sign parts, and how many weights have the sign. A weight
- * that is NaN or infinite makes negative_squares NaN or infinite. */
+/* Which of them are wanted: sign all, and those that split the weights by sign. */
+enum {
+  WANTED_ALL = 1,
+  WANTED_SPLIT = 2
+};
+
+/* Sums over one line or filter: the squares of its sign parts. A weight that is NaN or infinite makes
+ * negative_squares NaN or infinite. */
 struct norms {
   double positive_squares;
   double negative_squares;
-  int64_t positive_count;
-  int64_t negative_count;
 };
 
-/* The kernels of one dtype. */
+/* The kernels of one dtype, over LINES lines of n elements; ahead is where they fetch from: row_dots and
+ * column_norms FETCH_ALL, the others FETCH_HALF. */
 struct line_kernels {
   /* norms[line] += those of n elements. */
-  void (*row_norms)(const void *const *lines, int count, size_t n, struct norms *norms);
+  void (*row_norms)(const void *const *lines, const void *ahead, size_t n, struct norms *norms);
   /* sums[part][k] += sum over lines of weights[line][part] * part(line[k]). */
-  void (*row_accumulate)(const void *const *lines, int count, size_t n, const double (*weights)[SIGN_PARTS],
-                         double *const *sums);
+  void (*row_accumulate)(int wanted, const void *const *lines, const void *ahead, size_t n,
+                         const double (*weights)[SIGN_PARTS], double *const *sums);
   /* dots[line][sign] += <x part of the line, sums of the y part>. */
-  void (*row_dots)(const void *const *lines, int count, size_t n, const double *const *sums,
-                   double (*dots)[SIGNS]);
-  /* positive_squares[j], negative_squares[j] += over lines; counts[0], counts[1] += positive, negative ones.
-   */
-  void (*column_norms)(const void *const *lines, int count, size_t n, double *const *squares,
-                       int64_t *counts);
+  void (*row_dots)(int wanted, const void *const *lines, const void *ahead, size_t n,
+                   const double *const *sums, double (*dots)[SIGNS]);
+  /* positive_squares[j], negative_squares[j] += over lines. */
+  void (*column_norms)(const void *const *lines, const void *ahead, size_t n, double *const *squares);
   /* sums[line][part] += sum over j of weights[part][j] * part(line[j]). */
-  void (*column_accumulate)(const void *const *lines, int count, size_t n, const double *const *weights,
-                            double (*sums)[SIGN_PARTS]);
+  void (*column_accumulate)(int wanted, const void *const *lines, const void *ahead, size_t n,
+                            const double *const *weights, double (*sums)[SIGN_PARTS]);
   /* dots[sign][j] += sum over lines of x part of line[j] * sums[line][y part]. */
-  void (*column_dots)(const void *const *lines, int count, size_t n, const double (*sums)[SIGN_PARTS],
-                      double *const *dots);
+  void (*column_dots)(int wanted, const void *const *lines, const void *ahead, size_t n,
+                      const double (*sums)[SIGN_PARTS], double *const *dots);
+  /* counts[0], counts[1] += positive and negative ones of n <= TILE elements of one line. */
+  void (*count_signs)(const void *line, size_t n, int64_t *counts);
 };
 
 /* What a run of doubles holds; the highest applies. */
@@ -80,14 +91,35 @@ enum {
   SCAN_NOT_FINITE
 };
 
+/* The tables of the other kernel files. */
+struct convert_kernels;
+struct exponential_kernels;
+struct product_kernels;
+struct slice_kernels;
+
 struct kernels {
   struct line_kernels f64, f32, f16, bf16;
   double (*dot)(const double *a, const double *b, size_t n);
-  /* products[4 * i + j] = <a[i], b[j]>, four by four; sums run over all of n. */
-  void (*products)(const double *const *a, const double *const *b, size_t n, double *products);
+  /* values[i] = 1/sqrt(values[i]); 0 where that is 0. */
+  void (*inverse_roots)(double *values, size_t n);
   /* SCAN_EXTREME: a magnitude below 2^-450 or from 2^450, whose square might be lost. */
   int (*scan)(const void *values, size_t n);
+  const struct convert_kernels *convert;
+  const struct exponential_kernels *exponentials;
+  const struct product_kernels *products;
+  const struct slice_kernels *slices;
 };
+
+/* A kernel file is built once per CPU level; its table's name ends in the level's. */
+#ifdef KLDSEL_LEVEL
+#define AT_LEVEL(name) AT_LEVEL_OF(name, KLDSEL_LEVEL)
+#define AT_LEVEL_OF(name, level) PASTE_LEVEL(name, level)
+#define PASTE_LEVEL(name, level) name##_##level
+extern const struct convert_kernels AT_LEVEL(kldsel_convert);
+extern const struct exponential_kernels AT_LEVEL(kldsel_exponentials);
+extern const struct product_kernels AT_LEVEL(kldsel_products);
+extern const struct slice_kernels AT_LEVEL(kldsel_slices);
+#endif
 
 extern const struct kernels kldsel_kernels_baseline;
 #ifdef KLDSEL_HAVE_X86_LEVELS

@@ -6,58 +6,95 @@
 
 #include "check.h"
 #include "dtype.h"
+#include "linear_channels.h"
 #include "linear_job.h"
 #include "normalize.h"
 
 /* A chunk has about this many weights: enough to make a task, few enough to stay in the second-level cache.
  * Part of the order of summation, so never a function of the thread count. */
-#define CHUNK_WEIGHTS (1 << 17)
+#define CHUNK_WEIGHTS (1 << 18)
 #define FEWEST_CHUNK_LINES 16
+
+/* A block of lines and the one after it stay in the second-level cache. */
+#define BLOCK_BYTES (192 << 10)
 
 size_t kldsel_line_element_bytes(const struct job *job) {
   return job->gathered ? sizeof(double) : dtype_bytes(job->tensor->dtype);
 }
 
-double kldsel_clamp_similarity(int sign, double value) {
-  double lowest = sign == ALL || sign == POSITIVE_NEGATIVE ? -1.0 : 0.0;
-  double highest = sign == POSITIVE_NEGATIVE ? 0.0 : 1.0;
-  return fmin(fmax(value, lowest), highest);
-}
-
-void kldsel_fetch_lines(const struct job *job, int64_t first, int count, int32_t slot, const void **lines) {
+void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32_t slot,
+                        struct block *block) {
   const struct kldsel_tensor *tensor = job->tensor;
   int columns = job->walk == WALK_COLUMNS;
   const struct axes *across = columns ? &job->element_axes : &job->filter_axes;
   const struct axes *along = columns ? &job->filter_axes : &job->element_axes;
-  int64_t length = columns ? job->filters : job->elements;
-  double *room = job->gathered ? job->slot_lines + slot * job->slot_lines_size : NULL;
-  for (int r = 0; r < count; r++) {
-    const unsigned char *base = tensor->origin + kldsel_axes_offset(across, first + r);
-    lines[r] = base;
-    if (job->gathered) {
-      double *line = room + r * length;
-      kldsel_gather(base, tensor->dtype, along, line);
-      if (columns)
-        kldsel_dequantize_column(tensor, line);
-      else
-        kldsel_dequantize_filter(tensor, first + r, line, length);
-      lines[r] = line;
-    }
-    if (scanned(job)) note_found(job, slot, job->kernels->scan(lines[r], (size_t)length));
+  block->first = first;
+  block->count = (int)smaller(job->block_lines, end - first);
+  int64_t next = first + job->block_lines;
+  block->next = NULL;
+  if (next < end && !job->gathered && across->count == 1 &&
+      across->axis[0].stride_bytes == job->line_length * (int64_t)kldsel_line_element_bytes(job))
+    block->next = (const char *)tensor->origin + kldsel_axes_offset(across, next);
+  for (int r = 0; r < block->count; r++) {
+    int64_t offset = across->count == 1 ? (first + r) * across->axis[0].stride_bytes
+                                        : kldsel_axes_offset(across, first + r);
+    const unsigned char *base = tensor->origin + offset;
+    block->lines[r] = base;
+    if (!job->gathered) continue;
+    double *line = job->slot_lines + slot * job->slot_lines_size + r * job->line_length;
+    kldsel_gather(job->kernels->convert, base, tensor->dtype, along, line);
+    if (columns)
+      kldsel_dequantize_column(job->kernels->convert, tensor, line);
+    else
+      kldsel_dequantize_filter(job->kernels->convert, tensor, first + r, line, job->line_length);
+    block->lines[r] = line;
   }
+}
+
+void kldsel_scan_block(const struct job *job, int32_t slot, const struct block *block) {
+  if (!scanned(job)) return;
+  for (int r = 0; r < block->count; r++)
+    note_found(job, slot, job->kernels->scan(block->lines[r], (size_t)job->line_length));
+}
+
+void kldsel_lines_at(const struct job *job, const struct block *block, int line, int64_t k, const void **at) {
+  static const double zeros[TILE];
+  size_t bytes = kldsel_line_element_bytes(job);
+  for (int r = 0; r < LINES; r++)
+    at[r] = line + r < block->count ? (const char *)block->lines[line + r] + (size_t)k * bytes
+                                    : (const void *)zeros;
+}
+
+void kldsel_count_block(const struct job *job, int32_t slot, const struct block *block) {
+  if (!counts_wanted(job)) return;
+  size_t bytes = kldsel_line_element_bytes(job);
+  for (int r = 0; r < block->count; r++)
+    for (int64_t k = 0; k < job->line_length; k += TILE)
+      job->line_kernels->count_signs((const char *)block->lines[r] + (size_t)k * bytes, tile_at(job, k),
+                                     counts_of(job, slot));
 }
 
 double *kldsel_begin_chunk_sums(struct job *job, int32_t slot) {
   double *sums = job->chunks == 1 ? job->totals : job->slot_sums + slot * job->slot_sums_size;
-  memset(sums, 0, (size_t)(SIGN_PARTS * job->elements) * sizeof *sums);
+  memset(sums, 0, (size_t)(SIGN_PARTS * job->stride) * sizeof *sums);
   return sums;
 }
 
 void kldsel_end_chunk_sums(struct job *job, size_t chunk, const double *sums) {
   if (job->chunks == 1) return;
   kldsel_turns_wait(&job->turns, chunk);
-  for (int64_t k = 0; k < SIGN_PARTS * job->elements; k++) job->totals[k] += sums[k];
+  for (int64_t k = 0; k < SIGN_PARTS * job->stride; k++) job->totals[k] += sums[k];
   kldsel_turns_advance(&job->turns);
+}
+
+enum {
+  CACHE_LINE = 64,
+  LINE_DOUBLES = CACHE_LINE / sizeof(double)
+};
+
+/* Whole cache lines, so that no vector lies across two. */
+static int64_t whole_lines(int64_t doubles) {
+  return (doubles + LINE_DOUBLES - 1) / LINE_DOUBLES * LINE_DOUBLES;
 }
 
 static int contiguous(const struct axes *axes, size_t element_bytes) {
@@ -83,10 +120,17 @@ static void choose_walk(struct job *job, int sliced) {
         innermost_stride(&job->filter_axes) < innermost_stride(&job->element_axes) ? WALK_COLUMNS : WALK_ROWS;
   job->line_kernels = job->gathered ? &job->kernels->f64 : kldsel_line_kernels(job->kernels, tensor->dtype);
 
-  int64_t line_length = job->walk == WALK_COLUMNS ? job->filters : job->elements;
-  job->lines = job->walk == WALK_COLUMNS ? job->elements : job->filters;
-  job->chunk_lines = CHUNK_WEIGHTS / line_length / LINES * LINES;
+  columns = job->walk == WALK_COLUMNS;
+  job->line_length = columns ? job->filters : job->elements;
+  job->stride = whole_lines(job->line_length);
+  job->lines = columns ? job->elements : job->filters;
+  job->chunk_lines = CHUNK_WEIGHTS / job->line_length / LINES * LINES;
   if (job->chunk_lines < FEWEST_CHUNK_LINES) job->chunk_lines = FEWEST_CHUNK_LINES;
+  int64_t line_bytes = job->line_length * (int64_t)kldsel_line_element_bytes(job);
+  /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): every dtype of a tensor takes bytes */
+  job->block_lines = BLOCK_BYTES / line_bytes / LINES * LINES;
+  if (job->block_lines < LINES || job->gathered) job->block_lines = LINES;
+  if (job->block_lines > BLOCK) job->block_lines = BLOCK;
   job->chunks = (size_t)((job->lines - 1) / job->chunk_lines + 1);
   if ((size_t)job->threads > job->chunks) job->threads = (int32_t)job->chunks;
 }
@@ -97,24 +141,29 @@ struct room {
   int overflow;
 };
 
+#define LARGEST_ROOM ((size_t)INT64_MAX - LINE_DOUBLES)
+
 static size_t reserve(struct room *room, int64_t a, int64_t b) {
   size_t product, at = room->doubles;
   room->overflow |= __builtin_mul_overflow((size_t)a, (size_t)b, &product);
-  room->overflow |= __builtin_add_overflow(room->doubles, product, &room->doubles);
+  room->overflow |=
+      product > LARGEST_ROOM ||
+      __builtin_add_overflow(room->doubles, (size_t)whole_lines((int64_t)product), &room->doubles);
   return at;
 }
 
 static kldsel_status allocate_scratch(struct job *job, const struct allocator *allocator, void **scratch) {
   int columns = job->walk == WALK_COLUMNS, sliced = job->walk == WALK_SLICES;
   int64_t slots = job->threads;
-  job->slot_sums_size = columns ? SIGNS * job->filters : job->chunks > 1 ? SIGN_PARTS * job->elements : 0;
+  job->slot_sums_size = columns ? SIGNS * job->stride : job->chunks > 1 ? SIGN_PARTS * job->stride : 0;
   job->slot_lines_size = sliced           ? SIGN_PARTS * job->elements
                          : !job->gathered ? 0
                          : columns        ? LINES * job->filters
                                           : LINES * job->elements;
   struct room room = {0};
-  size_t weights = reserve(&room, job->filters, SIGN_PARTS); /* for slices the diagonal */
-  size_t totals = columns ? reserve(&room, job->filters, 2) : reserve(&room, job->elements, SIGN_PARTS);
+  /* For slices the weights are the diagonal. */
+  size_t weights = reserve(&room, columns ? job->stride : job->filters, SIGN_PARTS);
+  size_t totals = reserve(&room, job->stride, columns ? 2 : SIGN_PARTS);
   size_t slot_sums = reserve(&room, slots, job->slot_sums_size);
   size_t slot_lines = reserve(&room, slots, job->slot_lines_size);
   size_t slot_counts = reserve(&room, slots, 2);
@@ -122,8 +171,9 @@ static kldsel_status allocate_scratch(struct job *job, const struct allocator *a
   if (room.overflow)
     return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: scratch for %lld filters of %lld elements overflows",
                        (long long)job->filters, (long long)job->elements);
-  TRY(kldsel_allocate(allocator, room.doubles, sizeof(double), "profile", scratch));
-  double *base = *scratch;
+  TRY(kldsel_allocate(allocator, room.doubles + LINE_DOUBLES, sizeof(double), "profile", scratch));
+  uintptr_t past = (uintptr_t)*scratch % CACHE_LINE;
+  double *base = (double *)(void *)((char *)*scratch + (past > 0 ? CACHE_LINE - past : 0));
   job->weights = base + weights;
   job->diagonal = job->weights;
   job->totals = base + totals;
@@ -151,6 +201,7 @@ static int highest_found(const struct job *job) {
 
 static void add_counts(const struct job *job, struct similarity *similarity) {
   similarity->positive = similarity->negative = 0;
+  if (!counts_wanted(job)) return; /* slices are counted all the same */
   for (int32_t slot = 0; slot < job->threads; slot++) {
     similarity->positive += counts_of(job, slot)[0];
     similarity->negative += counts_of(job, slot)[1];
@@ -160,35 +211,38 @@ static void add_counts(const struct job *job, struct similarity *similarity) {
 /* Column squares to weights by part; finds what is not finite. */
 static void weigh_columns(struct job *job) {
   for (int64_t j = 0; j < job->filters; j++) {
-    double positive = job->totals[j], negative = job->totals[job->filters + j];
+    double positive = job->totals[j], negative = job->totals[job->stride + j];
     check_squares(job, 0, negative);
-    job->weights[ALL * job->filters + j] = inverse_norm(positive + negative);
-    job->weights[POSITIVE * job->filters + j] = inverse_norm(positive);
-    job->weights[NEGATIVE * job->filters + j] = inverse_norm(negative);
+    job->weights[ALL * job->stride + j] = positive + negative;
+    job->weights[POSITIVE * job->stride + j] = positive;
+    job->weights[NEGATIVE * job->stride + j] = negative;
   }
+  for (int part = 0; part < SIGN_PARTS; part++)
+    job->kernels->inverse_roots(job->weights + part * job->stride, (size_t)job->filters);
 }
 
 /* The profiles are where the second pass over columns adds up its dots. */
 static void clear_profiles(struct job *job) {
   for (int sign = 0; sign < SIGNS; sign++)
-    memset(job->similarity->profile[sign], 0, (size_t)job->filters * sizeof(double));
+    if (job->similarity->profile[sign] != NULL)
+      memset(job->similarity->profile[sign], 0, (size_t)job->filters * sizeof(double));
 }
 
 /* Dots of the second pass over columns to similarities. */
 static void finish_columns(struct job *job) {
   for (int sign = 0; sign < SIGNS; sign++) {
     double *profile = job->similarity->profile[sign];
-    const double *weights = job->weights + x_part_of(sign) * job->filters;
+    if (profile == NULL) continue;
+    const double *weights = job->weights + x_part_of(sign) * job->stride;
     for (int64_t j = 0; j < job->filters; j++) {
       double diagonal = sign != POSITIVE_NEGATIVE && weights[j] > 0 ? 1.0 : 0.0;
-      profile[j] =
-          kldsel_clamp_similarity(sign, (weights[j] * profile[j] - diagonal) / (double)(job->filters - 1));
+      profile[j] = clamp_similarity(sign, (weights[j] * profile[j] - diagonal) / (double)(job->filters - 1));
     }
   }
 }
 
 static void dot_row_totals(struct job *job) {
-  const double *all = job->totals, *positive = all + job->elements, *negative = positive + job->elements;
+  const double *all = job->totals, *positive = all + job->stride, *negative = positive + job->stride;
   job->mean_dots[ALL] = kldsel_dot(job->kernels, all, all, job->elements);
   job->mean_dots[POSITIVE] = kldsel_dot(job->kernels, positive, positive, job->elements);
   job->mean_dots[NEGATIVE] = kldsel_dot(job->kernels, negative, negative, job->elements);
@@ -204,7 +258,7 @@ static double diagonal_sum(const struct job *job, int part) {
       sum += job->weights[i * SIGN_PARTS + part] > 0;
       break;
     case WALK_COLUMNS:
-      sum += job->weights[part * job->filters + i] > 0;
+      sum += job->weights[part * job->stride + i] > 0;
       break;
     default:
       sum += job->diagonal[i * SIGN_PARTS + part];
@@ -217,37 +271,44 @@ static void finish_means(const struct job *job, struct similarity *similarity) {
   double pairs = (double)job->filters * (double)(job->filters - 1);
   double slices = job->walk == WALK_SLICES ? (double)job->slices : 1.0;
   for (int sign = 0; sign < SIGNS; sign++) {
+    if (!sign_wanted(similarity->signs, sign)) continue;
     double diagonal = sign == POSITIVE_NEGATIVE ? 0.0 : diagonal_sum(job, sign);
-    similarity->mean[sign] =
-        kldsel_clamp_similarity(sign, (job->mean_dots[sign] / slices - diagonal) / pairs);
+    similarity->mean[sign] = clamp_similarity(sign, (job->mean_dots[sign] / slices - diagonal) / pairs);
   }
 }
 
-static kldsel_status run_job(struct job *job, struct similarity *similarity, int *found) {
+/* lossy: squares might be lost, and with them similarities that are wanted. */
+static kldsel_status run_job(struct job *job, struct similarity *similarity, int *lossy) {
   static const task_function first_pass[] = {kldsel_rows_first_pass, kldsel_columns_first_pass,
                                              kldsel_slices_first_pass};
   static const task_function second_pass[] = {kldsel_rows_second_pass, kldsel_columns_second_pass,
                                               kldsel_slices_second_pass};
   run_pass(job, first_pass[job->walk]);
   if (job->walk == WALK_COLUMNS) weigh_columns(job);
-  *found = highest_found(job);
+  int found = highest_found(job);
   if (progress_cancelled(job->progress)) return KLDSEL_ERROR_CANCELLED;
-  if (*found == SCAN_NOT_FINITE) return KLDSEL_ERROR_NOT_FINITE;
+  if (found == SCAN_NOT_FINITE) return KLDSEL_ERROR_NOT_FINITE;
   add_counts(job, similarity);
-  if (job->filters < 2) {
-    for (int sign = 0; sign < SIGNS; sign++) similarity->mean[sign] = (double)NAN;
-    return KLDSEL_OK;
-  }
-  if (*found == SCAN_EXTREME && job->walk != WALK_SLICES) return KLDSEL_OK;
+  if (job->filters < 2 || !means_wanted(job)) return KLDSEL_OK;
+  *lossy = found == SCAN_EXTREME && job->walk != WALK_SLICES;
+  if (*lossy) return KLDSEL_OK;
   if (job->walk == WALK_COLUMNS)
     clear_profiles(job);
   else
     dot_row_totals(job);
-  run_pass(job, second_pass[job->walk]);
+  if (passes_of(job) > 1) run_pass(job, second_pass[job->walk]);
   if (progress_cancelled(job->progress)) return KLDSEL_ERROR_CANCELLED;
   if (job->walk == WALK_COLUMNS) finish_columns(job);
   finish_means(job, similarity);
   return KLDSEL_OK;
+}
+
+/* What the first pass has told of its progress. */
+static uint64_t first_pass_told(const struct job *job) {
+  uint64_t told = 0;
+  for (int64_t line = 0; line < job->lines; line += job->chunk_lines)
+    told += first_pass_share(job, smaller(job->chunk_lines, job->lines - line) * job->line_length);
+  return told;
 }
 
 kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
@@ -255,7 +316,16 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
                                     struct progress *progress, int32_t worker,
                                     struct similarity *similarity) {
   int by_kernel = granularity == KLDSEL_GRANULARITY_KERNEL && tensor->channels > 1;
-  int sliced = by_kernel;
+  int sliced = 0;
+  uint64_t told = 0; /* of progress */
+  for (int sign = 0; sign < SIGNS; sign++) similarity->mean[sign] = (double)NAN;
+  if (by_kernel) {
+    int lossy = 0, means = (similarity->content & (KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS)) != 0;
+    kldsel_status status = kldsel_channels_profile(tensor, kernels, threads, allocator, progress, worker,
+                                                   similarity, &lossy, &told);
+    if (status != KLDSEL_OK || !lossy || !means) return status;
+    sliced = 1; /* once more, with care */
+  }
   for (;;) {
     struct job job = {.tensor = tensor,
                       .kernels = kernels,
@@ -268,14 +338,16 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
                       .filters = tensor->filters,
                       .elements = tensor->elements,
                       .slices = by_kernel ? tensor->channels : 1,
-                      .again = sliced && !by_kernel};
+                      .wanted = kernels_wanted(similarity->signs)};
+    atomic_init(&job.told, told);
     choose_walk(&job, sliced);
     void *scratch;
     TRY(allocate_scratch(&job, allocator, &scratch));
-    int found;
-    kldsel_status status = run_job(&job, similarity, &found);
+    int lossy = 0;
+    kldsel_status status = run_job(&job, similarity, &lossy);
     kldsel_release(allocator, scratch);
-    if (status != KLDSEL_OK || found != SCAN_EXTREME || sliced) return status;
-    sliced = 1; /* squares might be lost: once more, with care */
+    if (status != KLDSEL_OK || !lossy) return status;
+    sliced = 1; /* once more, with care */
+    told = first_pass_told(&job);
   }
 }

@@ -11,12 +11,20 @@
 
 struct kernels;
 
+/* What is wanted of a layer, and what came out; arrays by sign. */
 struct similarity {
-  double *profile[4]; /* by sign, M each, in the caller's memory; not written where M < 2 */
-  double mean[4];     /* NaN where M < 2 */
-  int64_t positive;   /* counts of weights */
+  int32_t content;    /* mask of ::kldsel_content */
+  int32_t signs;      /* mask as of ::KLDSEL_OPTION_SIGNS */
+  double *profile[4]; /* M each, in the caller's memory, where values of the sign are wanted; not written
+                         where M < 2 */
+  double mean[4];     /* NaN where M < 2 or none is wanted */
+  int64_t positive;   /* counts of weights; 0 if none are wanted */
   int64_t negative;
 };
+
+static inline int sign_wanted(int32_t signs, int sign) {
+  return (signs >> (sign + 1) & 1) != 0;
+}
 
 /* worker is the calling thread's number. NOT_FINITE and CANCELLED leave the error text to the caller, who
  * knows what the layer is called. */

@@ -4,18 +4,23 @@
 #define KLDSEL_LINEAR_JOB_H
 
 #include <math.h>
+#include <string.h>
 
 #include "kernels.h"
 #include "linear.h"
 #include "threads.h"
 
 /* How a layer is walked. Rows: a line is a filter's elements. Columns: a line is one element of all filters.
- * Slices: rows, each slice normalised explicitly, for granularity kernel and for magnitudes whose squares do
- * not fit. */
+ * Slices: rows, each slice normalised explicitly, for magnitudes whose squares do not fit. */
 enum walk_kind {
   WALK_ROWS,
   WALK_COLUMNS,
   WALK_SLICES
+};
+
+/* Most lines that are worked on together, so that running sums stay in the first-level cache meanwhile. */
+enum {
+  BLOCK = 16
 };
 
 struct job {
@@ -27,13 +32,15 @@ struct job {
   int32_t threads;
   int32_t worker;
   enum walk_kind walk;
-  int gathered; /* lines are converted to doubles first */
-  int again;    /* the first pass was made before, by another walk */
+  int gathered;              /* lines are converted to doubles first */
+  atomic_uint_fast64_t told; /* what progress an earlier walk has told */
+  int wanted;                /* as the kernels are told */
   struct axes filter_axes;
   struct axes element_axes;
   int64_t filters, elements, slices;
   /* The lines of a chunk are summed on their own, the chunks in order. */
-  int64_t lines, chunk_lines;
+  int64_t lines, line_length, chunk_lines, block_lines;
+  int64_t stride; /* doubles from one array by elements of a line to the next */
   size_t chunks;
   struct turns turns;
 
@@ -62,18 +69,39 @@ static inline int32_t worker_of(const struct job *job, int32_t task_worker) {
   return job->threads > 1 ? task_worker : job->worker;
 }
 
-/* Where lines go on at element k. */
-static inline void advance_lines(const void *const *lines, int count, int64_t k, size_t bytes,
-                                 const void **at) {
-  for (int r = 0; r < count; r++) at[r] = (const char *)lines[r] + (size_t)k * bytes;
-}
-
-/* Bytes per element of what kldsel_fetch_lines points at. */
+/* Bytes per element of a fetched line. */
 size_t kldsel_line_element_bytes(const struct job *job);
 
-/* Pointers to lines first .. first + count, converted to doubles in the slot where they have to be; notes
- * what a scan of doubles finds. */
-void kldsel_fetch_lines(const struct job *job, int64_t first, int count, int32_t slot, const void **lines);
+/* Lines that are worked on together. */
+struct block {
+  const void *lines[BLOCK];
+  int64_t first;
+  int count;
+  const char *next; /* what is to be fetched next, after the block; NULL for nothing */
+};
+
+/* Lines first to end, but no more than make a block; converted to doubles in the slot where they have to be.
+ */
+void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32_t slot, struct block *block);
+
+/* Notes what a scan of the block's doubles finds. */
+void kldsel_scan_block(const struct job *job, int32_t slot, const struct block *block);
+
+/* Where a kernel that reads LINES lines of n elements fetches from; part is its FETCH_ALL or FETCH_HALF.
+ * Without anything to come what it reads itself. */
+static inline const void *fetch_ahead(const struct job *job, struct block *block, int part, size_t n,
+                                      const void *reads) {
+  if (block->next == NULL) return reads;
+  const char *at = block->next;
+  block->next += LINES * n * kldsel_line_element_bytes(job) / (size_t)part;
+  return at;
+}
+
+/* Counts the signs of a block. */
+void kldsel_count_block(const struct job *job, int32_t slot, const struct block *block);
+
+/* LINES lines of a block from its line on, at element k; past the block's end zeros. */
+void kldsel_lines_at(const struct job *job, const struct block *block, int line, int64_t k, const void **at);
 
 /* Raises what was found in a slot. */
 static inline void note_found(const struct job *job, int32_t slot, int found) {
@@ -95,13 +123,57 @@ static inline void check_squares(const struct job *job, int32_t slot, double squ
   if (!scanned(job) && !isfinite(squares)) note_found(job, slot, SCAN_NOT_FINITE);
 }
 
-/* 1/|x| from squares; 0 for 0. */
-static inline double inverse_norm(double squares) {
-  return squares > 0 ? 1.0 / sqrt(squares) : 0.0;
+/* Elements of a line from k on, no more than a kernel takes. */
+static inline size_t tile_at(const struct job *job, int64_t k) {
+  return (size_t)smaller(TILE, job->line_length - k);
+}
+
+static inline int values_wanted(const struct job *job) {
+  return (job->similarity->content & KLDSEL_CONTENT_VALUES) != 0;
+}
+
+static inline int counts_wanted(const struct job *job) {
+  return (job->similarity->content & KLDSEL_CONTENT_COUNTS) != 0;
+}
+
+static inline int means_wanted(const struct job *job) {
+  return (job->similarity->content & (KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS)) != 0;
+}
+
+static inline int kernels_wanted(int32_t signs) {
+  int32_t all = 1 << KLDSEL_SIGN_ALL;
+  return (signs & all ? WANTED_ALL : 0) | (signs & ~all ? WANTED_SPLIT : 0);
+}
+
+/* The means come of the first pass over rows, of the second over columns. */
+static inline int passes_of(const struct job *job) {
+  return values_wanted(job) || (job->walk == WALK_COLUMNS && means_wanted(job)) ? 2 : 1;
+}
+
+/* What either pass does of the work. */
+static inline uint64_t first_pass_share(const struct job *job, int64_t weights) {
+  return (uint64_t)(passes_of(job) > 1 ? weights / 2 : weights);
+}
+
+static inline uint64_t second_pass_share(int64_t weights) {
+  return (uint64_t)(weights - weights / 2);
+}
+
+/* What of a share an earlier walk has not told. */
+static inline uint64_t not_yet_told(struct job *job, uint64_t share) {
+  uint64_t told = atomic_load_explicit(&job->told, memory_order_relaxed), known;
+  do known = told < share ? told : share;
+  while (!atomic_compare_exchange_weak_explicit(&job->told, &told, told - known, memory_order_relaxed,
+                                                memory_order_relaxed));
+  return share - known;
 }
 
 /* A similarity in the range that its sign has; rounding may leave it by a unit in the last place. */
-double kldsel_clamp_similarity(int sign, double value);
+static inline double clamp_similarity(int sign, double value) {
+  double lowest = sign == ALL || sign == POSITIVE_NEGATIVE ? -1.0 : 0.0;
+  double highest = sign == POSITIVE_NEGATIVE ? 0.0 : 1.0;
+  return value < lowest ? lowest : value > highest ? highest : value;
+}
 
 /* The passes, as task functions over chunks; context is the job. */
 void kldsel_rows_first_pass(void *context, size_t chunk, int32_t worker);

@@ -2,71 +2,94 @@
 /* The two passes over layers whose filters are contiguous, or gathered to be so. */
 #include "linear_job.h"
 
-static void weights_of_norms(const struct norms *norms, double *weights) {
-  weights[ALL] = inverse_norm(norms->positive_squares + norms->negative_squares);
-  weights[POSITIVE] = inverse_norm(norms->positive_squares);
-  weights[NEGATIVE] = inverse_norm(norms->negative_squares);
+/* weights[line] of a block: 0 past its end, where lines are zeros. */
+static void weigh_block(struct job *job, int32_t slot, struct block *block, double (*weights)[SIGN_PARTS]) {
+  struct norms norms[BLOCK] = {{0}};
+  const void *at[LINES];
+  for (int line = 0; line < block->count; line += LINES)
+    for (int64_t k = 0; k < job->elements; k += TILE) {
+      kldsel_lines_at(job, block, line, k, at);
+      size_t n = tile_at(job, k);
+      job->line_kernels->row_norms(at, fetch_ahead(job, block, FETCH_HALF, n, at[0]), n, norms + line);
+    }
+  memset(weights, 0, BLOCK * sizeof *weights);
+  for (int r = 0; r < block->count; r++) {
+    check_squares(job, slot, norms[r].negative_squares);
+    weights[r][ALL] = norms[r].positive_squares + norms[r].negative_squares;
+    weights[r][POSITIVE] = norms[r].positive_squares;
+    weights[r][NEGATIVE] = norms[r].negative_squares;
+  }
+  job->kernels->inverse_roots(&weights[0][0], (size_t)block->count * SIGN_PARTS);
+}
+
+static void accumulate_block(struct job *job, struct block *block, const double (*weights)[SIGN_PARTS],
+                             double *totals) {
+  const void *at[LINES];
+  for (int64_t k = 0; k < job->elements; k += TILE) {
+    double *const sums[] = {totals + k, totals + job->stride + k, totals + 2 * job->stride + k};
+    for (int line = 0; line < block->count; line += LINES) {
+      kldsel_lines_at(job, block, line, k, at);
+      size_t n = tile_at(job, k);
+      const void *ahead = fetch_ahead(job, block, FETCH_HALF, n, at[0]);
+      job->line_kernels->row_accumulate(job->wanted, at, ahead, n, weights + line, sums);
+    }
+  }
 }
 
 void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
   struct job *job = context;
   int32_t slot = slot_of(job, task_worker);
-  size_t bytes = kldsel_line_element_bytes(job);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
   double *chunk_sums = kldsel_begin_chunk_sums(job, slot);
-  for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += LINES) {
-    int count = (int)smaller(LINES, end - i);
-    const void *lines[LINES], *at[LINES];
-    struct norms norms[LINES] = {{0}};
-    kldsel_fetch_lines(job, i, count, slot, lines);
-    for (int64_t k = 0; k < job->elements; k += TILE) {
-      advance_lines(lines, count, k, bytes, at);
-      job->line_kernels->row_norms(at, count, (size_t)smaller(TILE, job->elements - k), norms);
-    }
-    double(*weights)[SIGN_PARTS] = (double(*)[SIGN_PARTS])(job->weights + i * SIGN_PARTS);
-    for (int r = 0; r < count; r++) {
-      check_squares(job, slot, norms[r].negative_squares);
-      weights_of_norms(&norms[r], weights[r]);
-      counts_of(job, slot)[0] += norms[r].positive_count;
-      counts_of(job, slot)[1] += norms[r].negative_count;
-    }
-    for (int64_t k = 0; k < job->elements; k += TILE) {
-      advance_lines(lines, count, k, bytes, at);
-      double *const sums[] = {chunk_sums + k, chunk_sums + job->elements + k,
-                              chunk_sums + 2 * job->elements + k};
-      job->line_kernels->row_accumulate(at, count, (size_t)smaller(TILE, job->elements - k),
-                                        (const double(*)[SIGN_PARTS])weights, sums);
-    }
+  for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += job->block_lines) {
+    struct block block;
+    double weights[BLOCK][SIGN_PARTS];
+    kldsel_fetch_block(job, i, end, slot, &block);
+    kldsel_scan_block(job, slot, &block);
+    weigh_block(job, slot, &block, weights);
+    kldsel_count_block(job, slot, &block);
+    if (!means_wanted(job)) continue;
+    accumulate_block(job, &block, (const double(*)[SIGN_PARTS])weights, chunk_sums);
+    memcpy(job->weights + i * SIGN_PARTS, weights, (size_t)block.count * sizeof *weights);
   }
   kldsel_end_chunk_sums(job, chunk, chunk_sums);
-  progress_add(job->progress, (uint64_t)((end - begin) * job->elements / 2), worker_of(job, task_worker));
+  progress_add(job->progress, first_pass_share(job, (end - begin) * job->elements),
+               worker_of(job, task_worker));
+}
+
+static void set_profile(struct job *job, const struct block *block, const double (*dots)[SIGNS]) {
+  for (int sign = 0; sign < SIGNS; sign++) {
+    double *profile = job->similarity->profile[sign];
+    if (profile == NULL) continue;
+    for (int r = 0; r < block->count; r++) {
+      double weight = job->weights[(block->first + r) * SIGN_PARTS + x_part_of(sign)];
+      double diagonal = sign != POSITIVE_NEGATIVE && weight > 0 ? 1.0 : 0.0;
+      profile[block->first + r] =
+          clamp_similarity(sign, (weight * dots[r][sign] - diagonal) / (double)(job->filters - 1));
+    }
+  }
 }
 
 void kldsel_rows_second_pass(void *context, size_t chunk, int32_t task_worker) {
   struct job *job = context;
   int32_t slot = slot_of(job, task_worker);
-  size_t bytes = kldsel_line_element_bytes(job);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
-  for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += LINES) {
-    int count = (int)smaller(LINES, end - i);
-    const void *lines[LINES], *at[LINES];
-    double dots[LINES][SIGNS] = {{0}};
-    kldsel_fetch_lines(job, i, count, slot, lines);
+  for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += job->block_lines) {
+    struct block block;
+    const void *at[LINES];
+    double dots[BLOCK][SIGNS] = {{0}};
+    kldsel_fetch_block(job, i, end, slot, &block);
     for (int64_t k = 0; k < job->elements; k += TILE) {
-      advance_lines(lines, count, k, bytes, at);
-      const double *const sums[] = {job->totals + k, job->totals + job->elements + k,
-                                    job->totals + 2 * job->elements + k};
-      job->line_kernels->row_dots(at, count, (size_t)smaller(TILE, job->elements - k), sums, dots);
-    }
-    for (int r = 0; r < count; r++) {
-      for (int sign = 0; sign < SIGNS; sign++) {
-        double weight = job->weights[(i + r) * SIGN_PARTS + x_part_of(sign)];
-        double diagonal = sign != POSITIVE_NEGATIVE && weight > 0 ? 1.0 : 0.0;
-        job->similarity->profile[sign][i + r] =
-            kldsel_clamp_similarity(sign, (weight * dots[r][sign] - diagonal) / (double)(job->filters - 1));
+      const double *const sums[] = {job->totals + k, job->totals + job->stride + k,
+                                    job->totals + 2 * job->stride + k};
+      for (int line = 0; line < block.count; line += LINES) {
+        kldsel_lines_at(job, &block, line, k, at);
+        size_t n = tile_at(job, k);
+        const void *ahead = fetch_ahead(job, &block, FETCH_ALL, n, at[0]);
+        job->line_kernels->row_dots(job->wanted, at, ahead, n, sums, dots + line);
       }
     }
+    set_profile(job, &block, (const double(*)[SIGNS])dots);
   }
-  int64_t weights = (end - begin) * job->elements;
-  progress_add(job->progress, (uint64_t)(weights - weights / 2), worker_of(job, task_worker));
+  progress_add(job->progress, second_pass_share((end - begin) * job->elements), worker_of(job, task_worker));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The two passes where every slice of every filter is normalised explicitly: slower, but for any magnitudes
- * and for granularity kernel, where a filter has one slice for each input channel. */
+/* The two passes where every slice of every filter is normalised explicitly: slower, but for any magnitudes.
+ * A filter has one slice or, by granularity kernel, one for each input channel. */
 #include "linear_job.h"
 #include "normalize.h"
 
@@ -8,7 +8,8 @@
 static const double *fetch_parts(const struct job *job, int64_t filter, int32_t slot, double *diagonal) {
   double *all = job->slot_lines + slot * job->slot_lines_size;
   double *positive = all + job->elements, *negative = positive + job->elements;
-  kldsel_gather_filter(job->tensor, &job->filter_axes, &job->element_axes, filter, all);
+  kldsel_gather_filter(job->kernels->convert, job->tensor, &job->filter_axes, &job->element_axes, filter,
+                       all);
   int found = job->kernels->scan(all, (size_t)job->elements);
   if (found == SCAN_NOT_FINITE) note_found(job, slot, found);
   int64_t *counts = counts_of(job, slot);
@@ -20,7 +21,7 @@ static const double *fetch_parts(const struct job *job, int64_t filter, int32_t 
   }
   for (int part = 0; part < SIGN_PARTS; part++) {
     int64_t not_zero =
-        kldsel_normalize_slices(job->kernels, all + part * job->elements, job->slices, job->elements);
+        kldsel_normalize_slices(job->kernels, all + part * job->elements, job->slices, job->elements, found);
     diagonal[part] = (double)not_zero / (double)job->slices;
   }
   return all;
@@ -33,11 +34,13 @@ void kldsel_slices_first_pass(void *context, size_t chunk, int32_t task_worker) 
   double *sums = kldsel_begin_chunk_sums(job, slot);
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i++) {
     const double *parts = fetch_parts(job, i, slot, job->diagonal + i * SIGN_PARTS);
-    for (int64_t k = 0; k < SIGN_PARTS * job->elements; k++) sums[k] += parts[k];
+    for (int part = 0; part < SIGN_PARTS; part++)
+      for (int64_t k = 0; k < job->elements; k++)
+        sums[part * job->stride + k] += parts[part * job->elements + k];
   }
   kldsel_end_chunk_sums(job, chunk, sums);
-  int64_t weights = job->again ? 0 : (end - begin) * job->elements / 2;
-  progress_add(job->progress, (uint64_t)weights, worker_of(job, task_worker));
+  progress_add(job->progress, not_yet_told(job, first_pass_share(job, (end - begin) * job->elements)),
+               worker_of(job, task_worker));
 }
 
 void kldsel_slices_second_pass(void *context, size_t chunk, int32_t task_worker) {
@@ -48,13 +51,14 @@ void kldsel_slices_second_pass(void *context, size_t chunk, int32_t task_worker)
     double *diagonal = job->diagonal + i * SIGN_PARTS;
     const double *parts = fetch_parts(job, i, slot, diagonal);
     for (int sign = 0; sign < SIGNS; sign++) {
+      if (job->similarity->profile[sign] == NULL) continue;
       double dot = kldsel_dot(job->kernels, parts + x_part_of(sign) * job->elements,
-                              job->totals + y_part_of(sign) * job->elements, job->elements);
+                              job->totals + y_part_of(sign) * job->stride, job->elements);
       double own = sign == POSITIVE_NEGATIVE ? 0.0 : diagonal[sign];
       job->similarity->profile[sign][i] =
-          kldsel_clamp_similarity(sign, (dot / (double)job->slices - own) / (double)(job->filters - 1));
+          clamp_similarity(sign, (dot / (double)job->slices - own) / (double)(job->filters - 1));
     }
   }
-  int64_t weights = (end - begin) * job->elements;
-  progress_add(job->progress, (uint64_t)(weights - weights / 2), worker_of(job, task_worker));
+  progress_add(job->progress, not_yet_told(job, second_pass_share((end - begin) * job->elements)),
+               worker_of(job, task_worker));
 }

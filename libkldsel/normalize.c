@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels.h"
+#include "kernels_products.h"
 
 double kldsel_dot(const struct kernels *kernels, const double *a, const double *b, int64_t n) {
   double sum = 0.0;
@@ -18,22 +19,28 @@ static void scale_by_power(double *values, int64_t n, int power) {
   for (int64_t i = 0; i < n; i++) values[i] = values[i] * first * second;
 }
 
-static int normalize(const struct kernels *kernels, double *x, int64_t n) {
+/* To where squares neither overflow nor vanish. */
+static void scale_extreme(double *x, int64_t n) {
   double highest = 0.0;
   for (int64_t i = 0; i < n; i++) highest = fmax(highest, fabs(x[i]));
-  if (highest == 0) return 0;
   int exponent;
   frexp(highest, &exponent);
-  if (exponent < -400 || exponent > 400) scale_by_power(x, n, -exponent);
-  double inverse = 1.0 / sqrt(kldsel_dot(kernels, x, x, n));
-  for (int64_t i = 0; i < n; i++) x[i] *= inverse;
+  if (highest > 0 && (exponent < -400 || exponent > 400)) scale_by_power(x, n, -exponent);
+}
+
+static int normalize(const struct kernels *kernels, double *x, int64_t n, int extreme) {
+  if (extreme) scale_extreme(x, n);
+  double squares = kldsel_dot(kernels, x, x, n);
+  if (squares == 0) return 0;
+  double inverse = 1.0 / sqrt(squares);
+  kernels->products->scale(x, (size_t)n, inverse);
   return 1;
 }
 
-int64_t kldsel_normalize_slices(const struct kernels *kernels, double *row, int64_t slices,
-                                int64_t elements) {
+int64_t kldsel_normalize_slices(const struct kernels *kernels, double *row, int64_t slices, int64_t elements,
+                                int found) {
   int64_t slice_elements = elements / slices, not_zero = 0;
   for (int64_t z = 0; z < slices; z++)
-    not_zero += normalize(kernels, row + z * slice_elements, slice_elements);
+    not_zero += normalize(kernels, row + z * slice_elements, slice_elements, found != SCAN_ORDINARY);
   return not_zero;
 }

@@ -8,9 +8,10 @@
 
 struct kernels;
 
-/* Normalises each of the slices of a row on its own, in place; squares neither overflow nor vanish. Returns
- * how many slices are not zero. */
-int64_t kldsel_normalize_slices(const struct kernels *kernels, double *row, int64_t slices, int64_t elements);
+/* Normalises each of the slices of a row on its own, in place; found is what a scan of the row told. Squares
+ * neither overflow nor vanish. Returns how many slices are not zero. */
+int64_t kldsel_normalize_slices(const struct kernels *kernels, double *row, int64_t slices, int64_t elements,
+                                int found);
 
 /* <a, b> over any length, tile by tile. */
 double kldsel_dot(const struct kernels *kernels, const double *a, const double *b, int64_t n);

@@ -7,6 +7,10 @@
 #include "check.h"
 
 #define MOST_THREADS 1024
+#define EVERY_SIGN                                                                                           \
+  (1 << KLDSEL_SIGN_ALL | 1 << KLDSEL_SIGN_POSITIVE | 1 << KLDSEL_SIGN_NEGATIVE |                            \
+   1 << KLDSEL_SIGN_POSITIVE_NEGATIVE)
+#define EVERY_CONTENT (KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS | KLDSEL_CONTENT_COUNTS)
 
 static const struct kldsel_options defaults = {
     .allocator = {NULL, NULL, NULL},
@@ -45,6 +49,8 @@ static const struct key keys[] = {
     INT_KEY(DISTRIBUTION, distribution, 0, KLDSEL_DISTRIBUTION_PAIRS),
     INT_KEY(ALIGNMENT, alignment, 0, KLDSEL_ALIGNMENT_INDEX),
     DOUBLE_KEY(TEMPERATURE, temperature, 1e-300, 1e300),
+    INT_KEY(SIGNS, signs, 0, EVERY_SIGN),
+    INT_KEY(CONTENT, content, 0, EVERY_CONTENT),
     INT_KEY(SELECT_COUNT, select_count, 0, INT64_MAX),
     DOUBLE_KEY(SELECT_SHARE, select_share, 0.0, 1.0),
     INT_KEY(SELECT_PARAMETERS, select_parameters, 0, INT64_MAX),
@@ -89,6 +95,8 @@ kldsel_status kldsel_options_set_int(kldsel_options *options, int32_t key, int64
   REQUIRE(value >= row->lowest_int && value <= row->highest_int,
           "value of %s is %" PRId64 "; must be %" PRId64 " to %" PRId64, row->name, value, row->lowest_int,
           row->highest_int);
+  REQUIRE(key != KLDSEL_OPTION_SIGNS || value % 2 == 0,
+          "value of SIGNS is %" PRId64 "; must be a sum of 2, 4, 8 and 16", value);
   *(int64_t *)(void *)((char *)options + row->offset) = value;
   return KLDSEL_OK;
 }
@@ -166,4 +174,13 @@ int32_t kldsel_distribution_of(const struct kldsel_options *options) {
 
 int32_t kldsel_alignment_of(const struct kldsel_options *options) {
   return choice(options->alignment, KLDSEL_ALIGNMENT_QUANTILE);
+}
+
+int32_t kldsel_signs_of(const struct kldsel_options *options) {
+  return choice(options->signs, EVERY_SIGN);
+}
+
+int32_t kldsel_content_of(const struct kldsel_options *options) {
+  int32_t content = choice(options->content, EVERY_CONTENT);
+  return content & KLDSEL_CONTENT_VALUES ? content | KLDSEL_CONTENT_MEANS : content;
 }

@@ -15,6 +15,8 @@ struct kldsel_options {
   int64_t distribution;
   int64_t alignment;
   double temperature;
+  int64_t signs;
+  int64_t content;
   int64_t select_count;
   double select_share;
   int64_t select_parameters;
@@ -35,5 +37,8 @@ int32_t kldsel_order_of(const struct kldsel_options *options);
 int32_t kldsel_granularity_of(const struct kldsel_options *options);
 int32_t kldsel_distribution_of(const struct kldsel_options *options);
 int32_t kldsel_alignment_of(const struct kldsel_options *options);
+/* Masks of what profiles hold. */
+int32_t kldsel_signs_of(const struct kldsel_options *options);
+int32_t kldsel_content_of(const struct kldsel_options *options);
 
 #endif

@@ -2,15 +2,24 @@
 #include "profile.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "check.h"
+#include "distribution.h"
+#include "linear.h"
 #include "pairs.h"
+
+int kldsel_profile_holds_values(const struct kldsel_profile *profile, int sign) {
+  return (profile->content & KLDSEL_CONTENT_VALUES) && sign_wanted(profile->signs, sign);
+}
 
 kldsel_status kldsel_profile_lengths(struct kldsel_profile *profile) {
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
-    profile->length[sign] = profile->filters > 1 ? (size_t)profile->filters : 0;
-    if (profile->filters > 1 && profile->distribution == KLDSEL_DISTRIBUTION_PAIRS)
+    profile->length[sign] = 0;
+    if (profile->filters < 2 || !kldsel_profile_holds_values(profile, sign)) continue;
+    profile->length[sign] = (size_t)profile->filters;
+    if (profile->distribution == KLDSEL_DISTRIBUTION_PAIRS)
       TRY(kldsel_pairs_count(profile->filters, sign, &profile->length[sign]));
   }
   return KLDSEL_OK;
@@ -36,6 +45,18 @@ kldsel_status kldsel_profile_allocate(const struct kldsel_profile *head, struct 
   *profile = memory;
   **profile = made;
   return KLDSEL_OK;
+}
+
+void kldsel_profile_reduce(struct kldsel_profile *profile, double temperature) {
+  profile->uniform_temperature = temperature;
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
+    double *values = profile->values[sign];
+    struct distribution p = kldsel_distribution_make(values, profile->length[sign], temperature, 0, values);
+    profile->uniform[sign] = p.length > 0 ? kldsel_distribution_uniform(&p) : (double)NAN;
+    profile->length[sign] = 0;
+  }
+  kldsel_release(&profile->allocator, profile->values[0]);
+  memset(profile->values, 0, sizeof profile->values);
 }
 
 void kldsel_profile_free(kldsel_profile *profile) {

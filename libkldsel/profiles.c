@@ -24,6 +24,7 @@ struct batch {
   const kldsel_tensor *const *tensors;
   size_t count;
   const struct kldsel_options *options;
+  enum profiles_use use;
   const struct kernels *kernels;
   struct progress progress;
   size_t *by_size;           /* layer indices, largest first */
@@ -35,13 +36,30 @@ struct batch {
   char failed_text[256];
 };
 
-/* Where the profiles of M values go before or instead of the profile's own. */
+/* Whether the cosine matrices of a layer are to be computed. */
+static int needs_pairs(const struct kldsel_options *options) {
+  return kldsel_reference_of(options) == KLDSEL_REFERENCE_WITHIN ||
+         (kldsel_distribution_of(options) == KLDSEL_DISTRIBUTION_PAIRS &&
+          (kldsel_content_of(options) & KLDSEL_CONTENT_VALUES));
+}
+
+/* Whether the pairs serve for a divergence from uniform only, which needs none of them kept. */
+static int streams_pairs(const struct batch *batch) {
+  const struct kldsel_options *options = batch->options;
+  return batch->use == PROFILES_FOR_UNIFORM && options->temperature >= LEAST_STREAMED_TEMPERATURE &&
+         kldsel_distribution_of(options) == KLDSEL_DISTRIBUTION_PAIRS;
+}
+
 static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *tensor, int32_t threads,
-                             int32_t worker, struct kldsel_profile *profile,
-                             double *const similarity_room[PROFILE_SIGNS]) {
+                             int32_t worker, struct kldsel_profile *profile) {
   const struct allocator *allocator = &batch->options->allocator;
-  struct similarity similarity = {.mean = {0}};
-  for (int sign = 0; sign < PROFILE_SIGNS; sign++) similarity.profile[sign] = similarity_room[sign];
+  int by_pairs = profile->distribution == KLDSEL_DISTRIBUTION_PAIRS;
+  struct similarity similarity = {.signs = profile->signs, .content = profile->content};
+  if (by_pairs) similarity.content &= ~KLDSEL_CONTENT_VALUES;
+  if (streams_pairs(batch)) similarity.content |= KLDSEL_CONTENT_MEANS; /* pairs are summed about it */
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++)
+    if (!by_pairs && kldsel_profile_holds_values(profile, sign))
+      similarity.profile[sign] = profile->values[sign];
   TRY(kldsel_linear_profile(tensor, batch->kernels, profile->granularity, threads, allocator,
                             &batch->progress, worker, &similarity));
   profile->positive = similarity.positive;
@@ -50,15 +68,17 @@ static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *te
     profile->mean[sign] = similarity.mean[sign];
     profile->within[sign] = (double)NAN;
   }
-  int by_pairs = profile->distribution == KLDSEL_DISTRIBUTION_PAIRS;
-  if (profile->filters < 2 || (!by_pairs && profile->within_temperature == 0)) return KLDSEL_OK;
-  struct pairs pairs = {.within_wanted = profile->within_temperature > 0,
-                        .temperature = profile->within_temperature};
-  for (int sign = 0; sign < PROFILE_SIGNS; sign++)
-    pairs.values[sign] = by_pairs ? profile->values[sign] : NULL;
-  TRY(kldsel_pairs_compute(tensor, batch->kernels, profile->granularity, allocator, &batch->progress, worker,
-                           &pairs));
+  if (profile->filters < 2 || !needs_pairs(batch->options)) return KLDSEL_OK;
+  struct pairs pairs = {.signs = profile->signs, .within_temperature = profile->within_temperature};
+  if (streams_pairs(batch)) pairs.uniform_temperature = batch->options->temperature;
+  for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
+    pairs.values[sign] = by_pairs && profile->length[sign] > 0 ? profile->values[sign] : NULL;
+    pairs.mean[sign] = similarity.mean[sign];
+  }
+  TRY(kldsel_pairs_compute(tensor, batch->kernels, profile->granularity, threads, allocator, &batch->progress,
+                           worker, &pairs));
   memcpy(profile->within, pairs.within, sizeof profile->within);
+  memcpy(profile->uniform, pairs.uniform, sizeof profile->uniform);
   return KLDSEL_OK;
 }
 
@@ -72,29 +92,26 @@ static kldsel_status create(struct batch *batch, const struct kldsel_tensor *ten
                                 .filters = tensor->filters,
                                 .elements = tensor->elements,
                                 .granularity = kldsel_granularity_of(options),
-                                .distribution = kldsel_distribution_of(options)};
+                                .distribution = kldsel_distribution_of(options),
+                                .signs = kldsel_signs_of(options),
+                                .content = kldsel_content_of(options)};
   if (kldsel_reference_of(options) == KLDSEL_REFERENCE_WITHIN) head.within_temperature = options->temperature;
+  if (streams_pairs(batch)) {
+    head.uniform_temperature = options->temperature;
+    head.content &= ~KLDSEL_CONTENT_VALUES;
+  }
   struct kldsel_profile *made;
   TRY(kldsel_profile_allocate(&head, &made));
-  kldsel_status status;
-  if (head.distribution == KLDSEL_DISTRIBUTION_PROFILE) {
-    status = compute(batch, tensor, threads, worker, made, made->values);
-  } else {
-    void *memory;
-    status = kldsel_allocate(&head.allocator, PROFILE_SIGNS * (size_t)tensor->filters, sizeof(double),
-                             "profile", &memory);
-    if (status == KLDSEL_OK) {
-      double *room[PROFILE_SIGNS];
-      for (int sign = 0; sign < PROFILE_SIGNS; sign++) room[sign] = (double *)memory + sign * tensor->filters;
-      status = compute(batch, tensor, threads, worker, made, room);
-      kldsel_release(&head.allocator, memory);
-    }
-  }
-  if (status == KLDSEL_OK)
-    *profile = made;
-  else
+  kldsel_status status = compute(batch, tensor, threads, worker, made);
+  if (status != KLDSEL_OK) {
     kldsel_profile_free(made);
-  return status;
+    return status;
+  }
+  made->content = kldsel_content_of(options);
+  if (batch->use == PROFILES_FOR_UNIFORM && !streams_pairs(batch))
+    kldsel_profile_reduce(made, options->temperature);
+  *profile = made;
+  return KLDSEL_OK;
 }
 
 /* A layer that failed does not stop the others: so which error is told does not depend on timing. */
@@ -116,46 +133,53 @@ static void run_small_layer(void *context, size_t task, int32_t worker) {
   run_layer(batch, batch->by_size[batch->split + task], 1, worker);
 }
 
-static int needs_pairs(const struct kldsel_options *options) {
-  return kldsel_distribution_of(options) == KLDSEL_DISTRIBUTION_PAIRS ||
-         kldsel_reference_of(options) == KLDSEL_REFERENCE_WITHIN;
-}
-
 static uint64_t weights_of(const struct batch *batch, size_t layer) {
   const struct kldsel_tensor *tensor = batch->tensors[layer];
   return tensor != NULL ? (uint64_t)(tensor->filters * tensor->elements) : 0;
 }
 
-/* Those that the cosine matrices of all signs have. */
+/* Those that the cosine matrices of its signs have. */
 static uint64_t similarities_of(const struct batch *batch, size_t layer) {
   const struct kldsel_tensor *tensor = batch->tensors[layer];
   if (tensor == NULL || tensor->filters < 2) return 0;
-  return PROFILE_SIGNS * (uint64_t)tensor->filters * (uint64_t)tensor->filters;
+  uint64_t signs = (uint64_t)__builtin_popcount((unsigned)kldsel_signs_of(batch->options));
+  return signs * (uint64_t)tensor->filters * (uint64_t)tensor->filters;
+}
+
+/* A layer's time, in weights: that of its cosine matrices is about a 32nd of one for each product. */
+static double cost_of(const struct batch *batch, size_t layer) {
+  double weights = (double)weights_of(batch, layer);
+  if (weights == 0 || !needs_pairs(batch->options)) return weights;
+  return weights + weights * (double)batch->tensors[layer]->filters / 32;
 }
 
 struct sized {
-  uint64_t weights;
+  double cost;
   size_t layer;
 };
 
-static int by_weights_then_layer(const void *a, const void *b) {
+static int by_cost_then_layer(const void *a, const void *b) {
   const struct sized *x = a, *y = b;
-  if (x->weights != y->weights) return x->weights > y->weights ? -1 : 1;
+  if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
   return x->layer < y->layer ? -1 : 1;
 }
 
 /* Largest first; those that would keep one thread busy long after the others are split over all of them. */
-static kldsel_status schedule(struct batch *batch, int32_t threads, uint64_t total) {
+static kldsel_status schedule(struct batch *batch, int32_t threads) {
   void *memory;
   TRY(kldsel_allocate(&batch->options->allocator, batch->count, sizeof(struct sized), "profiles", &memory));
   struct sized *sized = memory;
-  for (size_t i = 0; i < batch->count; i++) sized[i] = (struct sized){weights_of(batch, i), i};
-  qsort(sized, batch->count, sizeof *sized, by_weights_then_layer);
+  double total = 0.0;
+  for (size_t i = 0; i < batch->count; i++) {
+    sized[i] = (struct sized){cost_of(batch, i), i};
+    total += sized[i].cost;
+  }
+  qsort(sized, batch->count, sizeof *sized, by_cost_then_layer);
   batch->split = 0;
   for (size_t i = 0; i < batch->count; i++) {
     batch->by_size[i] = sized[i].layer;
-    int split = threads > 1 && sized[i].weights >= FEWEST_WEIGHTS_TO_SPLIT &&
-                sized[i].weights > total / (2 * (uint64_t)threads);
+    int split =
+        threads > 1 && sized[i].cost >= FEWEST_WEIGHTS_TO_SPLIT && sized[i].cost > total / (2.0 * threads);
     if (split) batch->split++;
   }
   kldsel_release(&batch->options->allocator, memory);
@@ -186,7 +210,7 @@ static kldsel_status run_batch(struct batch *batch, enum tensor_names names) {
     batch->profiles[i] = NULL;
   }
   int32_t threads = kldsel_thread_count(batch->options->threads);
-  TRY(schedule(batch, threads, total));
+  TRY(schedule(batch, threads));
   progress_begin(&batch->progress, batch->options, total + similarities);
   pthread_mutex_init(&batch->failing, NULL);
   for (size_t i = 0; i < batch->split; i++) run_layer(batch, batch->by_size[i], threads, 0);
@@ -201,8 +225,8 @@ static kldsel_status run_batch(struct batch *batch, enum tensor_names names) {
 
 kldsel_status kldsel_profiles_create(const kldsel_tensor *const *tensors, size_t count,
                                      const struct kldsel_options *options, enum tensor_names names,
-                                     kldsel_profile **profiles) {
-  struct batch batch = {.tensors = tensors, .count = count, .options = options};
+                                     enum profiles_use use, kldsel_profile **profiles) {
+  struct batch batch = {.tensors = tensors, .count = count, .options = options, .use = use};
   TRY(kldsel_cpu_kernels(options->cpu_level, &batch.kernels));
   void *by_size, *made;
   TRY(kldsel_allocate(&options->allocator, count, sizeof *batch.by_size, "profiles", &by_size));
@@ -224,7 +248,7 @@ kldsel_status kldsel_profile_create(const kldsel_tensor *tensor, const kldsel_op
   REQUIRE_NOT_NULL(tensor);
   REQUIRE_NOT_NULL(profile);
   struct kldsel_options chosen = kldsel_options_or_default(options);
-  return kldsel_profiles_create(&tensor, 1, &chosen, NAME_ONE, profile);
+  return kldsel_profiles_create(&tensor, 1, &chosen, NAME_ONE, PROFILES_FOR_ANYTHING, profile);
 }
 
 kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *tensors, size_t count,
@@ -234,5 +258,5 @@ kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *tensors, si
   for (size_t i = 0; i < count; i++) REQUIRE(tensors[i] != NULL, "tensors[%zu] is NULL", i);
   REQUIRE_NOT_NULL(profiles);
   struct kldsel_options chosen = kldsel_options_or_default(options);
-  return kldsel_profiles_create(tensors, count, &chosen, NAMES_OWN, profiles);
+  return kldsel_profiles_create(tensors, count, &chosen, NAMES_OWN, PROFILES_FOR_ANYTHING, profiles);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "linear.h"
 #include "score.h"
 
 struct layer {
@@ -97,6 +98,38 @@ static kldsel_status check_alike(const struct kldsel_profile *const *profiles, s
   return KLDSEL_OK;
 }
 
+/* What a ranking reads of a profile. */
+static int32_t content_read(int32_t measure, int32_t reference) {
+  switch (measure) {
+  case KLDSEL_MEASURE_COSINE:
+    return KLDSEL_CONTENT_MEANS;
+  case KLDSEL_MEASURE_SHARE:
+    return KLDSEL_CONTENT_COUNTS;
+  default: /* the divergence within is checked for where it is read */
+    return reference == KLDSEL_REFERENCE_WITHIN ? 0 : KLDSEL_CONTENT_VALUES;
+  }
+}
+
+static kldsel_status check_held(const struct kldsel_profile *const *profiles, size_t count, const char *name,
+                                const struct kldsel_options *options) {
+  static const char *const sign_names[] = {"all", "positive", "negative", "positive-negative"};
+  int32_t measure = kldsel_measure_of(options), sign = kldsel_sign_of(options) - 1;
+  int32_t content = content_read(measure, kldsel_reference_of(options));
+  for (size_t i = 0; i < count; i++) {
+    const struct kldsel_profile *profile = profiles[i];
+    if (profile == NULL) continue;
+    if (measure != KLDSEL_MEASURE_SHARE && !sign_wanted(profile->signs, sign))
+      return kldsel_fail(KLDSEL_ERROR_MISSING, "%s[%zu] holds nothing of sign %s; make it with that in SIGNS",
+                         name, i, sign_names[sign]);
+    if ((profile->content & content) != content)
+      return kldsel_fail(KLDSEL_ERROR_MISSING, "%s[%zu] holds no %s; make it with them in CONTENT", name, i,
+                         content == KLDSEL_CONTENT_VALUES  ? "values"
+                         : content == KLDSEL_CONTENT_MEANS ? "means"
+                                                           : "counts");
+  }
+  return KLDSEL_OK;
+}
+
 static kldsel_status check_profiles(const kldsel_profile *const *profiles, size_t count,
                                     const kldsel_profile *const *given,
                                     const struct kldsel_options *options) {
@@ -107,6 +140,9 @@ static kldsel_status check_profiles(const kldsel_profile *const *profiles, size_
       options->distribution != 0 ? (int32_t)options->distribution : profiles[0]->distribution;
   TRY(check_alike(profiles, count, "profiles", granularity, distribution));
   if (given != NULL) TRY(check_alike(given, count, "given", granularity, distribution));
+  TRY(check_held(profiles, count, "profiles", options));
+  if (given != NULL && kldsel_measure_of(options) == KLDSEL_MEASURE_KL)
+    TRY(check_held(given, count, "given", options));
   return KLDSEL_OK;
 }
 
@@ -205,7 +241,10 @@ static kldsel_status rank_all(const kldsel_tensor *const *tensors, size_t count,
                               const int32_t *groups, const struct kldsel_options *options,
                               kldsel_profile **profiles, kldsel_ranking **ranking) {
   size_t total = has_given ? 2 * count : count;
-  TRY(kldsel_profiles_create(tensors, total, options, has_given ? NAMES_WITH_GIVEN : NAMES_OWN, profiles));
+  int by_uniform = kldsel_measure_of(options) == KLDSEL_MEASURE_KL &&
+                   kldsel_reference_of(options) == KLDSEL_REFERENCE_UNIFORM;
+  TRY(kldsel_profiles_create(tensors, total, options, has_given ? NAMES_WITH_GIVEN : NAMES_OWN,
+                             by_uniform ? PROFILES_FOR_UNIFORM : PROFILES_FOR_ANYTHING, profiles));
   const kldsel_profile *const *made = (const kldsel_profile *const *)profiles;
   kldsel_status status =
       kldsel_rank_profiles(made, count, has_given ? made + count : NULL, groups, options, ranking);
@@ -222,10 +261,15 @@ kldsel_status kldsel_rank_tensors(const kldsel_tensor *const *tensors, size_t co
   REQUIRE_NOT_NULL(ranking);
   struct kldsel_options chosen = kldsel_options_or_default(options);
   TRY(check_choices(&chosen, given != NULL));
-  /* Only kl reads the divergence within, which is quadratic to make. */
-  if (kldsel_measure_of(&chosen) != KLDSEL_MEASURE_KL &&
-      kldsel_reference_of(&chosen) == KLDSEL_REFERENCE_WITHIN)
+  /* Only kl reads the divergence within, which is quadratic to make, and what is given. */
+  if (kldsel_measure_of(&chosen) != KLDSEL_MEASURE_KL) {
     chosen.reference = KLDSEL_REFERENCE_UNIFORM;
+    given = NULL;
+  }
+  /* The profiles are made for this ranking alone. */
+  chosen.signs = INT64_C(1) << kldsel_sign_of(&chosen);
+  chosen.content = content_read(kldsel_measure_of(&chosen), kldsel_reference_of(&chosen));
+  if (chosen.content == 0) chosen.content = KLDSEL_CONTENT_MEANS;
   void *memory;
   TRY(kldsel_allocate(&chosen.allocator, count, 4 * sizeof(void *), "ranking", &memory));
   const kldsel_tensor **all = memory;

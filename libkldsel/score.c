@@ -85,6 +85,10 @@ static kldsel_status score_uniform(const struct scoring *scoring) {
   TRY(kldsel_allocate(&scoring->options->allocator, longest, sizeof(double), "ranking", &memory));
   for (size_t i = 0; i < scoring->group->count; i++) {
     const struct kldsel_profile *profile = member(scoring, i);
+    if (profile->uniform_temperature > 0) {
+      set_score(scoring, i, profile->uniform[scoring->sign], size_reason(profile));
+      continue;
+    }
     /* Order does not matter here, so it is not sorted. */
     struct distribution p =
         kldsel_distribution_make(profile->values[scoring->sign], profile->length[scoring->sign],

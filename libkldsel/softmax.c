@@ -2,6 +2,8 @@
 #include <math.h>
 
 #include "check.h"
+#include "cpu.h"
+#include "kernels_exponential.h"
 
 /* (value - highest) / temperature, also where the difference overflows. */
 static double scaled_difference(double value, double highest, double temperature) {
@@ -20,11 +22,11 @@ kldsel_status kldsel_softmax(const double *values, size_t n, double temperature,
     if (!isfinite(values[i])) return kldsel_fail(KLDSEL_ERROR_NOT_FINITE, "values[%zu] is %g", i, values[i]);
     if (values[i] > highest) highest = values[i];
   }
-  double total = 0.0;
-  for (size_t i = 0; i < n; i++) {
-    probabilities[i] = exp(scaled_difference(values[i], highest, temperature));
-    total += probabilities[i];
-  }
+  for (size_t i = 0; i < n; i++) probabilities[i] = scaled_difference(values[i], highest, temperature);
+  const struct kernels *kernels;
+  TRY(kldsel_cpu_kernels(0, &kernels));
+  kernels->exponentials->exponentials(probabilities, n, probabilities);
+  double total = kernels->exponentials->sum(probabilities, n);
   for (size_t i = 0; i < n; i++) probabilities[i] /= total;
   return KLDSEL_OK;
 }

@@ -5,6 +5,8 @@
 
 #include "allocator.h"
 
+struct convert_kernels;
+
 struct axis {
   int64_t extent;
   int64_t stride_bytes;
@@ -42,15 +44,18 @@ struct axes kldsel_element_axes(const struct kldsel_tensor *tensor);
 /* Byte offset of the index-th element of a nest. */
 int64_t kldsel_axes_offset(const struct axes *axes, int64_t index);
 /* All values of a nest as doubles, row-major; not dequantised. */
-void kldsel_gather(const unsigned char *base, int32_t dtype, const struct axes *axes, double *values);
+void kldsel_gather(const struct convert_kernels *convert, const unsigned char *base, int32_t dtype,
+                   const struct axes *axes, double *values);
 /* values[i] = (values[i] - zero_point) * scale for the elements of one filter. */
-void kldsel_dequantize_filter(const struct kldsel_tensor *tensor, int64_t filter, double *values,
-                              int64_t count);
+void kldsel_dequantize_filter(const struct convert_kernels *convert, const struct kldsel_tensor *tensor,
+                              int64_t filter, double *values, int64_t count);
 /* The same for one element of every filter. */
-void kldsel_dequantize_column(const struct kldsel_tensor *tensor, double *values);
+void kldsel_dequantize_column(const struct convert_kernels *convert, const struct kldsel_tensor *tensor,
+                              double *values);
 /* The elements of one filter, dequantised, channels first. */
-void kldsel_gather_filter(const struct kldsel_tensor *tensor, const struct axes *filter_axes,
-                          const struct axes *element_axes, int64_t filter, double *values);
+void kldsel_gather_filter(const struct convert_kernels *convert, const struct kldsel_tensor *tensor,
+                          const struct axes *filter_axes, const struct axes *element_axes, int64_t filter,
+                          double *values);
 /* A new tensor [filters, channels, rest] of f64 with room for its weights, which *weights points to. */
 kldsel_status kldsel_tensor_create_matrix(int64_t filters, int64_t channels, int64_t rest,
                                           const struct allocator *allocator, kldsel_tensor **tensor,

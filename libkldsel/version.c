@@ -19,6 +19,7 @@ const char *kldsel_version_string(void) {
 size_t kldsel_build_info(char *text, size_t size) {
   char blas[128];
   kldsel_blas_info(blas, sizeof blas);
-  return (size_t)snprintf(text, size, "libkldsel " VERSION_TEXT " level=%s blas=%s",
-                          kldsel_cpu_level_name(kldsel_cpu_level()), blas);
+  const char *better = kldsel_blas_better_core();
+  return (size_t)snprintf(text, size, "libkldsel " VERSION_TEXT " level=%s blas=%s%s%s",
+                          kldsel_cpu_level_name(kldsel_cpu_level()), blas, *better ? " better=" : "", better);
 }

@@ -6,20 +6,30 @@ set -euo pipefail
 packages=(
     gcc g++ libc6-dev binutils meson ninja-build pkg-config python3
     libopenblas-dev gfortran check libjansson-dev libpopt-dev
+    python3-pytest python3-hypothesis python3-numpy
 )
 # What .ci/run needs on top.
 readonly ci=(
     clang clang-format clang-tidy valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
+    python3-venv
+)
+# What its stage aarch64 needs on top of that; see also sysroot-aarch64.sh.
+readonly aarch64=(gcc-aarch64-linux-gnu qemu-user)
+# What scripts/bench.sh measures beside the library, and draws with.
+readonly bench=(
+    python3-numpy python3-scipy python3-sklearn python3-threadpoolctl python3-matplotlib python3-venv
 )
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci]
+Usage: setup.sh [--ci] [--aarch64] [--bench]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
-  --ci      those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
-  --help    show this text
+  --ci       those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
+  --aarch64  those of its stage aarch64 too: a cross compiler, an emulator
+  --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
+  --help     show this text
 TEXT
 }
 
@@ -30,7 +40,9 @@ die() {
 
 while (($#)); do
     case $1 in
-        --ci) packages+=("${ci[@]}") ;;
+        --ci) packages+=("${ci[@]}" "${bench[@]}") ;;
+        --aarch64) packages+=("${aarch64[@]}") ;;
+        --bench) packages+=("${bench[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;
     esac

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "compare.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "support.h"
 #include "tolerance.h"
 
+/* Where fields of an exported array lie, see kldsel_profile_export(). */
 enum {
-  EXPORT_HEADER = 17
-}; /* doubles in front of the values, see kldsel_profile_export() */
+  AT_FORMAT = 1,
+  AT_DISTRIBUTION = 5,
+  AT_POSITIVE = 7,
+  AT_NEGATIVE = 8,
+  AT_MEAN = 9,
+  AT_WITHIN = 13,
+  EXPORT_HEADER = 17,
+  SIGNS = 4,
+  EVERY_SIGN = 2 + 4 + 8 + 16
+};
 
 kldsel_profile *layer_profile(const struct layer *layer) {
   kldsel_tensor *tensor = layer_view(layer);
@@ -51,6 +62,21 @@ void assert_same_doubles(const double *a, const double *b, size_t n, const char 
       ck_abort_msg("%s: number %zu of %zu is %a here, %a there", what, i, n, a[i], b[i]);
 }
 
+void record_profile(const kldsel_profile *profile, const char *what) {
+  const char *path = getenv("KLDSEL_TEST_PROFILES");
+  if (!path) return;
+  size_t n = 0;
+  double *values = exported(profile, &n);
+  uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+  for (const unsigned char *byte = (void *)values; byte < (unsigned char *)(values + n); byte++)
+    hash = (hash ^ *byte) * UINT64_C(0x100000001b3);
+  free(values);
+  FILE *file = fopen(path, "a");
+  ck_assert_msg(file, "cannot write %s", path);
+  fprintf(file, "%s: %016" PRIx64 "\n", what, hash);
+  ck_assert_int_eq(fclose(file), 0);
+}
+
 void assert_same_profile(const kldsel_profile *a, const kldsel_profile *b, const char *what) {
   size_t n_a = 0, n_b = 0;
   double *values_a = exported(a, &n_a), *values_b = exported(b, &n_b);
@@ -58,6 +84,54 @@ void assert_same_profile(const kldsel_profile *a, const kldsel_profile *b, const
   assert_same_doubles(values_a, values_b, n_a, what);
   free(values_a);
   free(values_b);
+}
+
+/* What the part's array must be. */
+static double *export_of_part(const kldsel_profile *whole, int32_t signs, int32_t content, size_t *length) {
+  double *from = exported(whole, length), *part = malloc((*length + 2) * sizeof *part);
+  ck_assert_ptr_nonnull(part);
+  for (int i = 0; i < EXPORT_HEADER; i++) part[i] = from[i];
+  size_t at = EXPORT_HEADER;
+  if (signs != EVERY_SIGN ||
+      content != (KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS | KLDSEL_CONTENT_COUNTS)) {
+    part[AT_FORMAT] = 2;
+    part[at++] = signs;
+    part[at++] = content;
+  }
+  if (!(content & KLDSEL_CONTENT_COUNTS)) part[AT_POSITIVE] = part[AT_NEGATIVE] = 0;
+  for (int32_t sign = 1; sign <= SIGNS; sign++) {
+    bool held = signs >> sign & 1;
+    if (!held || !(content & KLDSEL_CONTENT_MEANS)) part[AT_MEAN + sign - 1] = nan("");
+    if (!held) part[AT_WITHIN + sign - 1] = nan("");
+    size_t n = 0, offset = export_offset(whole, sign);
+    assert_ok(kldsel_profile_length(whole, sign, &n));
+    if (!held || !(content & KLDSEL_CONTENT_VALUES)) continue;
+    for (size_t i = 0; i < n; i++) part[at++] = from[offset + i];
+  }
+  free(from);
+  *length = at;
+  return part;
+}
+
+void assert_part(const kldsel_profile *part, const kldsel_profile *whole, int32_t signs, int32_t content,
+                 const char *what) {
+  if (signs == 0) signs = EVERY_SIGN;
+  if (content == 0) content = KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_COUNTS;
+  if (content & KLDSEL_CONTENT_VALUES) content |= KLDSEL_CONTENT_MEANS;
+  size_t n = 0, n_want = 0;
+  double *got = exported(part, &n), *want = export_of_part(whole, signs, content, &n_want);
+  ck_assert_msg(n == n_want, "%s, signs %d, content %d: %zu numbers, not %zu", what, signs, content, n,
+                n_want);
+  bool pairs = want[AT_DISTRIBUTION] == KLDSEL_DISTRIBUTION_PAIRS;
+  for (size_t i = 0; i < n; i++) {
+    bool by_blas = (i >= AT_WITHIN && i < EXPORT_HEADER) || (pairs && i >= EXPORT_HEADER);
+    bool same = isnan(want[i]) ? isnan(got[i]) : memcmp(&got[i], &want[i], sizeof *got) == 0;
+    if (!same && !(by_blas && fabs(got[i] - want[i]) <= 1e-12))
+      ck_abort_msg("%s, signs %d, content %d: number %zu of %zu is %a, not %a", what, signs, content, i, n,
+                   got[i], want[i]);
+  }
+  free(got);
+  free(want);
 }
 
 void rank_scores(kldsel_profile *const *profiles, size_t count, const kldsel_profile *const *given,

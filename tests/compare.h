@@ -26,6 +26,16 @@ size_t export_offset(const kldsel_profile *profile, int32_t sign);
 /** Asserts that two profiles are the same in every bit. */
 void assert_same_profile(const kldsel_profile *a, const kldsel_profile *b, const char *what);
 
+/** With KLDSEL_TEST_PROFILES set, appends a line to that file: @p what, and a hash of the exported profile.
+ * Machines that write the same file have made the same profiles. */
+void record_profile(const kldsel_profile *profile, const char *what);
+
+/** Asserts that a profile is the part of a whole one that these options SIGNS and CONTENT leave (0: all of
+ * it), in every bit, and holds nothing else. Pairs and divergences within agree to 1e-12, as BLAS promises.
+ */
+void assert_part(const kldsel_profile *part, const kldsel_profile *whole, int32_t signs, int32_t content,
+                 const char *what);
+
 /** Asserts that two profiles of the same layer agree: b's filter i is a's filter order[i] (NULL: i), and its
  * weights are those of a, each off by one rounding at most. Similarities, and the scores of cosine, kl
  * (uniform) and share, of all signs. Granularity as told; distribution profile. */

@@ -21,11 +21,19 @@ wide wide_square_root(wide x) {
 }
 #else
 /* The C library's binary128 functions, which its headers show to some compilers only. */
-/* NOLINTBEGIN(readability-redundant-declaration): not redundant, they name the symbols */
-wide wide_exponential(wide x) __asm__("expf128");
-wide wide_logarithm(wide x) __asm__("logf128");
-wide wide_square_root(wide x) __asm__("sqrtf128");
-/* NOLINTEND(readability-redundant-declaration) */
+extern wide library_exponential(wide x) __asm__("expf128");
+extern wide library_logarithm(wide x) __asm__("logf128");
+extern wide library_square_root(wide x) __asm__("sqrtf128");
+
+wide wide_exponential(wide x) {
+  return library_exponential(x);
+}
+wide wide_logarithm(wide x) {
+  return library_logarithm(x);
+}
+wide wide_square_root(wide x) {
+  return library_square_root(x);
+}
 #endif
 
 wide wide_absolute(wide x) {

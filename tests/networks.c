@@ -136,3 +136,77 @@ struct convolutions densenet169(void) {
   }
   return net;
 }
+
+/* ---- MobileNetV2: a 1 x 1 convolution that widens, a depthwise one, and a 1 x 1 that narrows ---- */
+
+struct convolutions mobilenet_v2(void) {
+  static const struct {
+    int widening, blocks;
+    int64_t filters;
+  } stages[] = {{1, 1, 16}, {6, 2, 24}, {6, 3, 32}, {6, 4, 64}, {6, 3, 96}, {6, 3, 160}, {6, 1, 320}};
+  struct convolutions net = {0};
+  int64_t channels = add(&net, 3, 32, 3, 3);
+  for (size_t s = 0; s < sizeof stages / sizeof *stages; s++)
+    for (int b = 0; b < stages[s].blocks; b++) {
+      int64_t wide = channels * stages[s].widening;
+      if (stages[s].widening > 1) add(&net, channels, wide, 1, 1);
+      add(&net, 1, wide, 3, 3);
+      channels = add(&net, wide, stages[s].filters, 1, 1);
+    }
+  add(&net, channels, 1280, 1, 1);
+  return net;
+}
+
+/* ---- transformers: dense layers only ---- */
+
+/* Queries, keys and values as one matrix, the projection out of attention, two of the perceptron. */
+static void add_vit_block(struct convolutions *net) {
+  enum {
+    WIDTH = 768
+  };
+  add(net, WIDTH, 3 * WIDTH, 1, 1);
+  add(net, WIDTH, WIDTH, 1, 1);
+  add(net, add(net, WIDTH, 4 * WIDTH, 1, 1), WIDTH, 1, 1);
+}
+
+struct convolutions vit_b16_block(void) {
+  struct convolutions net = {0};
+  add_vit_block(&net);
+  return net;
+}
+
+struct convolutions vit_b16(void) {
+  struct convolutions net = {0};
+  for (int b = 0; b < 12; b++) add_vit_block(&net);
+  add(&net, 768, 1000, 1, 1);
+  return net;
+}
+
+enum {
+  LLAMA_WIDTH = 4096,
+  LLAMA_WORDS = 32000
+};
+
+/* Queries, keys, values, the projection out of attention; gate, up and down of the perceptron. */
+static void add_llama_block(struct convolutions *net) {
+  enum {
+    HIDDEN = 11008
+  };
+  for (int m = 0; m < 4; m++) add(net, LLAMA_WIDTH, LLAMA_WIDTH, 1, 1);
+  for (int m = 0; m < 2; m++) add(net, LLAMA_WIDTH, HIDDEN, 1, 1);
+  add(net, HIDDEN, LLAMA_WIDTH, 1, 1);
+}
+
+struct convolutions llama_7b_block(void) {
+  struct convolutions net = {0};
+  add_llama_block(&net);
+  return net;
+}
+
+struct convolutions llama_7b(void) {
+  struct convolutions net = {0};
+  add(&net, LLAMA_WIDTH, LLAMA_WORDS, 1, 1);
+  for (int b = 0; b < 32; b++) add_llama_block(&net);
+  add(&net, LLAMA_WIDTH, LLAMA_WORDS, 1, 1);
+  return net;
+}

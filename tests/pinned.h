@@ -27,6 +27,8 @@
   X(KLDSEL_OPTION_DISTRIBUTION, 150) \
   X(KLDSEL_OPTION_ALIGNMENT, 160) \
   X(KLDSEL_OPTION_TEMPERATURE, 170) \
+  X(KLDSEL_OPTION_SIGNS, 180) \
+  X(KLDSEL_OPTION_CONTENT, 190) \
   X(KLDSEL_OPTION_SELECT_COUNT, 200) \
   X(KLDSEL_OPTION_SELECT_SHARE, 210) \
   X(KLDSEL_OPTION_SELECT_PARAMETERS, 220) \
@@ -53,6 +55,9 @@
   X(KLDSEL_DISTRIBUTION_PAIRS, 2) \
   X(KLDSEL_ALIGNMENT_QUANTILE, 1) \
   X(KLDSEL_ALIGNMENT_INDEX, 2) \
+  X(KLDSEL_CONTENT_VALUES, 1) \
+  X(KLDSEL_CONTENT_MEANS, 2) \
+  X(KLDSEL_CONTENT_COUNTS, 4) \
   X(KLDSEL_CPU_LEVEL_BASELINE, 1) \
   X(KLDSEL_CPU_LEVEL_AVX2, 2) \
   X(KLDSEL_CPU_LEVEL_AVX512, 3) \
@@ -89,6 +94,7 @@
   X(uint32_t, kldsel_version, (void)) \
   X(const char *, kldsel_version_string, (void)) \
   X(size_t, kldsel_build_info, (char *, size_t)) \
+  X(const char *, kldsel_blas_better_core, (void)) \
   X(int32_t, kldsel_cpu_level, (void)) \
   X(const char *, kldsel_status_name, (kldsel_status)) \
   X(const char *, kldsel_last_error, (void)) \

@@ -22,6 +22,17 @@ bool test_quick(void) {
   return value && strcmp(value, "") != 0 && strcmp(value, "0") != 0;
 }
 
+const char *cpu_level_name(int32_t level) {
+#ifdef __aarch64__
+  static const char *const names[] = {NULL, "neon"};
+#else
+  static const char *const names[] = {NULL, "baseline", "avx2", "avx512"};
+#endif
+  ck_assert_int_gt(level, 0);
+  ck_assert_uint_lt((size_t)level, COUNT(names));
+  return names[level];
+}
+
 int main(void) {
   /* Check's own default of 4 s is too short under valgrind; meson has a limit for the whole file. */
   if (setenv("CK_DEFAULT_TIMEOUT", "600", 0) != 0) {
@@ -113,6 +124,8 @@ void *memory_allocate(void *user, size_t size) {
   memset(bytes, PATTERN, size);
   memset(bytes + size, GUARD, GUARD_BYTES);
   atomic_fetch_add(&memory->live, 1);
+  size_t total = atomic_fetch_add(&memory->bytes, size) + size, peak = atomic_load(&memory->peak);
+  while (total > peak && !atomic_compare_exchange_weak(&memory->peak, &peak, total)) continue;
   return bytes;
 }
 
@@ -126,12 +139,15 @@ void memory_release(void *user, void *pointer) {
     if (guard[i] != GUARD) broken("written past the end of a block");
   block->mark = 0;
   atomic_fetch_sub(&memory->live, 1);
+  atomic_fetch_sub(&memory->bytes, block->size);
   free(block);
 }
 
 static void setup(void) {
   atomic_store(&test_memory.live, 0);
   atomic_store(&test_memory.calls, 0);
+  atomic_store(&test_memory.bytes, 0);
+  atomic_store(&test_memory.peak, 0);
   test_memory.fail_at = 0;
   test_memory.fail_onwards = false;
   test_memory.limit = 0;

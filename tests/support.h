@@ -21,6 +21,9 @@ Suite *test_suite(void);
 /** True where KLDSEL_TEST_QUICK is set: slow checkers (valgrind, sanitizers) want smaller sizes. */
 bool test_quick(void);
 
+/** What the library calls a CPU level on this kind of machine. */
+const char *cpu_level_name(int32_t level);
+
 /** Number of elements of an array. */
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -71,6 +74,8 @@ void expect_poisoned(const char *file, int line, const char *name, const void *m
 struct memory {
   atomic_size_t live;  /**< blocks handed out and not given back */
   atomic_size_t calls; /**< allocations asked for */
+  atomic_size_t bytes; /**< in live blocks */
+  atomic_size_t peak;  /**< most of them at a time since it was last set */
   size_t fail_at;      /**< fail the allocation of this number, counted from 1; 0: none */
   bool fail_onwards;   /**< and all after it */
   size_t limit;        /**< fail requests above so many bytes; 0: none */

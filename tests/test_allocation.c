@@ -13,6 +13,8 @@ enum {
   /* Enough weights to be split over threads. */
   LARGE_ROWS = 96,
   LARGE_COLUMNS = 2800,
+  /* Still more rows than the cosines take at a time. */
+  QUICK_ROWS = 52,
   QUICK_COLUMNS = 60
 };
 
@@ -33,9 +35,10 @@ static void make_fixtures(void) {
   }
   for (size_t i = 0; i < COUNT(large); i++) large[i] = (float)cos((double)i);
   static const int64_t conv[] = {6, 2, 2}, hwio[] = {2, 2, 6};
+  int64_t rows = test_quick() ? QUICK_ROWS : LARGE_ROWS;
   int64_t length = test_quick() ? QUICK_COLUMNS : LARGE_COLUMNS;
-  const int64_t wide[] = {LARGE_ROWS, length}, tall[] = {length, LARGE_ROWS};
-  size_t large_bytes = LARGE_ROWS * (size_t)length * sizeof *large;
+  const int64_t wide[] = {rows, length}, tall[] = {length, rows};
+  size_t large_bytes = (size_t)(rows * length) * sizeof *large;
   static const double scales[] = {1, 2, 3, 4, 5, 6};
   assert_ok(
       kldsel_tensor_view(small, sizeof small, KLDSEL_DTYPE_F64, 3, conv, KLDSEL_LAYOUT_OIHW, NULL, &matrix));
@@ -268,6 +271,26 @@ START_TEST(pairs_and_within) {
 }
 END_TEST
 
+/* Profiles of fewer signs or less content; back from an export in its other format, too. */
+START_TEST(parts) {
+  static const int32_t signs[] = {1 << KLDSEL_SIGN_ALL, 1 << KLDSEL_SIGN_NEGATIVE, 0, 0};
+  static const int32_t content[] = {KLDSEL_CONTENT_VALUES, KLDSEL_CONTENT_MEANS, KLDSEL_CONTENT_MEANS,
+                                    KLDSEL_CONTENT_COUNTS};
+  make_fixtures();
+  small[3] = 1e200; /* other walks on the way */
+  for (size_t i = 0; i < COUNT(signs); i++) {
+    printf("signs %d, content %d\n", signs[i], content[i]);
+    set_int(KLDSEL_OPTION_SIGNS, signs[i]);
+    set_int(KLDSEL_OPTION_CONTENT, content[i]);
+    fail_profiles();
+    make_profiles();
+    FAIL(profile_import);
+    for (int l = 0; l < LAYERS; l++) kldsel_profile_free(profiles[l]);
+  }
+  free_fixtures();
+}
+END_TEST
+
 START_TEST(rankings) {
   make_fixtures();
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
@@ -291,6 +314,7 @@ START_TEST(rankings) {
     set_int(KLDSEL_OPTION_MEASURE, measure);
     set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 100);
     FAIL(rank_profiles);
+    FAIL(rank_tensors);
   }
   for (int l = 0; l < LAYERS; l++) kldsel_profile_free(profiles[l]);
   free_fixtures();
@@ -304,6 +328,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, primitives);
   tcase_add_test(tests, profiles_on_one_thread_and_on_many);
   tcase_add_test(tests, pairs_and_within);
+  tcase_add_test(tests, parts);
   tcase_add_test(tests, rankings);
   return suite;
 }

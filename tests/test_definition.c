@@ -105,10 +105,22 @@ static void compare_score(const struct known_layer *known, const struct question
 /* One network whose profiles are made and known. */
 struct network {
   size_t count;
+  kldsel_tensor **tensors;
   struct known_layer *known;
   kldsel_profile **profiles;
   int32_t *by_filters; /* groups of one filter count, for alignment by index */
 };
+
+static void check_ranking(const struct network *net, const struct question *q, kldsel_ranking *ranking,
+                          const struct expected *want) {
+  for (size_t l = 0; l < net->count; l++) {
+    double score = 0;
+    int32_t reason = -1;
+    assert_ok(kldsel_ranking_layer(ranking, l, &score, NULL, NULL, &reason));
+    compare_score(&net->known[l], q, score, reason, &want[l]);
+  }
+  kldsel_ranking_free(ranking);
+}
 
 static void check_question(const struct network *net, const struct question *q) {
   const int32_t *groups = q->alignment == KLDSEL_ALIGNMENT_INDEX ? net->by_filters : NULL;
@@ -128,13 +140,13 @@ static void check_question(const struct network *net, const struct question *q) 
   kldsel_ranking *ranking = NULL;
   assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)net->profiles, net->count,
                                  needs_given ? given : NULL, groups, test_options, &ranking));
-  for (size_t l = 0; l < net->count; l++) {
-    double score = 0;
-    int32_t reason = -1;
-    assert_ok(kldsel_ranking_layer(ranking, l, &score, NULL, NULL, &reason));
-    compare_score(&net->known[l], q, score, reason, &want[l]);
+  check_ranking(net, q, ranking, want);
+  /* Of tensors, divergences from uniform are made without keeping what they are of. */
+  if (q->measure == KLDSEL_MEASURE_KL && q->reference == KLDSEL_REFERENCE_UNIFORM) {
+    assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)net->tensors, net->count, NULL, groups,
+                                  test_options, &ranking));
+    check_ranking(net, q, ranking, want);
   }
-  kldsel_ranking_free(ranking);
   free(want);
   free(given);
 }
@@ -172,15 +184,14 @@ static void check_profiles(const struct network *net, int32_t distribution) {
   }
 }
 
-static void check_at(struct network *net, kldsel_tensor *const *tensors, int32_t granularity,
-                     double temperature) {
+static void check_at(struct network *net, int32_t granularity, double temperature) {
   set_int(KLDSEL_OPTION_GRANULARITY, granularity);
   set_double(KLDSEL_OPTION_TEMPERATURE, temperature);
   for (size_t l = 0; l < net->count; l++) known_set_temperature(&net->known[l], temperature);
   for (int32_t distribution = 1; distribution < DISTRIBUTIONS; distribution++) {
     set_int(KLDSEL_OPTION_DISTRIBUTION, distribution);
     set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
-    assert_ok(kldsel_profile_create_many((const kldsel_tensor *const *)tensors, net->count, test_options,
+    assert_ok(kldsel_profile_create_many((const kldsel_tensor *const *)net->tensors, net->count, test_options,
                                          net->profiles));
     check_profiles(net, distribution);
     for (size_t l = 0; l < net->count; l++) kldsel_profile_free(net->profiles[l]);
@@ -193,20 +204,20 @@ static void check_network(const struct layer *layers, size_t count, const double
                         .known = calloc(count, sizeof *net.known),
                         .profiles = calloc(count, sizeof *net.profiles),
                         .by_filters = calloc(count, sizeof *net.by_filters)};
-  kldsel_tensor **tensors = calloc(count, sizeof *tensors);
-  ck_assert(net.known && net.profiles && net.by_filters && tensors);
+  net.tensors = calloc(count, sizeof *net.tensors);
+  ck_assert(net.known && net.profiles && net.by_filters && net.tensors);
   for (size_t l = 0; l < count; l++) {
-    tensors[l] = layer_view(&layers[l]);
+    net.tensors[l] = layer_view(&layers[l]);
     net.by_filters[l] = (int32_t)layers[l].filters;
   }
   set_int(KLDSEL_OPTION_THREADS, 2);
   for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
     for (size_t l = 0; l < count; l++) net.known[l] = known_create(&layers[l], granularity);
-    for (size_t t = 0; t < n_temperatures; t++) check_at(&net, tensors, granularity, temperatures[t]);
+    for (size_t t = 0; t < n_temperatures; t++) check_at(&net, granularity, temperatures[t]);
     for (size_t l = 0; l < count; l++) known_free(&net.known[l]);
   }
-  for (size_t l = 0; l < count; l++) kldsel_tensor_free(tensors[l]);
-  free(tensors);
+  for (size_t l = 0; l < count; l++) kldsel_tensor_free(net.tensors[l]);
+  free(net.tensors);
   free(net.known);
   free(net.profiles);
   free(net.by_filters);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "compare.h"
+#include "layers.h"
 #include "support.h"
 
 enum {
@@ -59,6 +61,65 @@ START_TEST(every_bfloat) {
   for (unsigned i = 0; i < PATTERNS; i++) assert_same(values[i], from_fields(i, 7, 8), i);
   ck_assert_double_eq(values[0x3F80], 1);
   ck_assert_double_eq(values[0xC040], -3);
+}
+END_TEST
+
+/* ---- the same numbers in the kernels: profiles of the same bits ---- */
+
+enum {
+  ELEMENTS = 16,
+  MOST_FILTERS = 2 * 65536 / 2 / ELEMENTS
+};
+
+/* Weight e of filter i, whose weights are neighbours in magnitude: then none of them gets lost in a norm.
+ * Halves and bfloats are all there are, each with either sign; singles have random fractions. */
+static uint32_t pattern_of(int32_t dtype, unsigned filter, unsigned e, struct generator *g) {
+  unsigned sign = (filter + e) % 2, magnitude = filter / 2 * ELEMENTS + e;
+  if (dtype != KLDSEL_DTYPE_F32) return sign << 15 | magnitude;
+  return sign << 31 | filter % 255 << 23 | (uint32_t)(next_bits(g) >> 41);
+}
+
+static void assert_same_as_doubles(const void *data, int32_t dtype, int64_t filters, int32_t layout) {
+  static double values[MOST_FILTERS * ELEMENTS];
+  const int64_t rows[] = {filters, ELEMENTS}, columns[] = {ELEMENTS, filters};
+  const int64_t *shape = layout == KLDSEL_LAYOUT_OI ? rows : columns;
+  size_t n = (size_t)filters * ELEMENTS;
+  kldsel_tensor *narrow = NULL, *wide = NULL;
+  assert_ok(kldsel_tensor_view(data, n * dtype_bytes(dtype), dtype, 2, shape, layout, test_options, &narrow));
+  assert_ok(kldsel_tensor_values(narrow, values, n));
+  assert_ok(kldsel_tensor_view(values, n * sizeof *values, KLDSEL_DTYPE_F64, 2, shape, layout, test_options,
+                               &wide));
+  for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++) {
+    set_int(KLDSEL_OPTION_CPU_LEVEL, level);
+    kldsel_profile *a = profile_of(narrow), *b = profile_of(wide);
+    assert_same_profile(a, b, "as they are, and as doubles");
+    kldsel_profile_free(a);
+    kldsel_profile_free(b);
+  }
+  kldsel_tensor_free(narrow);
+  kldsel_tensor_free(wide);
+}
+
+START_TEST(kernels_read_the_same_numbers) {
+  static const struct {
+    int32_t dtype;
+    unsigned magnitudes; /* finite ones */
+  } types[] = {{KLDSEL_DTYPE_F16, 0x7C00}, {KLDSEL_DTYPE_BF16, 0x7F80}, {KLDSEL_DTYPE_F32, 0x7F80}};
+  static unsigned char rows[MOST_FILTERS * ELEMENTS * 4], columns[MOST_FILTERS * ELEMENTS * 4];
+  struct generator g = {401};
+  int32_t dtype = types[_i].dtype;
+  unsigned filters = 2 * types[_i].magnitudes / ELEMENTS;
+  size_t bytes = dtype_bytes(dtype);
+  for (unsigned i = 0; i < filters; i++)
+    for (unsigned e = 0; e < ELEMENTS; e++) {
+      uint32_t wide = pattern_of(dtype, i, e, &g);
+      uint16_t narrow = (uint16_t)wide;
+      const void *pattern = bytes == sizeof wide ? (const void *)&wide : &narrow;
+      memcpy(rows + ((size_t)i * ELEMENTS + e) * bytes, pattern, bytes);
+      memcpy(columns + ((size_t)e * filters + i) * bytes, pattern, bytes);
+    }
+  assert_same_as_doubles(rows, dtype, filters, KLDSEL_LAYOUT_OI);
+  assert_same_as_doubles(columns, dtype, filters, KLDSEL_LAYOUT_IO);
 }
 END_TEST
 
@@ -259,6 +320,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "dtype");
   tcase_add_test(tests, every_half);
   tcase_add_test(tests, every_bfloat);
+  tcase_add_loop_test(tests, kernels_read_the_same_numbers, 0, 3);
   tcase_add_test(tests, every_byte);
   tcase_add_test(tests, singles_and_doubles_exactly);
   tcase_add_test(tests, unaligned_at_every_offset);

@@ -10,40 +10,80 @@ static const struct {
   const char *name;
 } not_finite[] = {{(double)NAN, "nan"}, {HUGE_VAL, "inf"}, {-HUGE_VAL, "-inf"}};
 
-/* Three axes; a plain view and one that is transposed, backwards and unaligned. */
-START_TEST(not_finite_at_every_place) {
+/* Element number at of a tensor [2, 3, width]: a plain view, and one that is transposed, backwards and
+ * unaligned. */
+static void check_place(int32_t dtype, size_t width, bool strided, size_t at, size_t k) {
   enum {
     A = 2,
     B = 3,
-    C = 2
+    MOST = 2
   };
-  static const int64_t shape[] = {A, B, C};
+  unsigned char buffer[1 + A * B * MOST * 8];
+  const int64_t shape[] = {A, B, (int64_t)width};
+  int64_t step = (int64_t)dtype_bytes(dtype);
+  size_t used = 1 + A * B * width * dtype_bytes(dtype);
+  for (size_t i = 0; i < A * B * width; i++) store(buffer + strided, dtype, i, (int)i % 7 - 3);
+  size_t a = at / (B * width), b = at / width % B, c = at % width;
+  /* Strided: the buffer's axes are the last, the first, the middle one, that backwards. */
+  size_t place = strided ? (c * A + a) * B + (B - 1 - b) : at;
+  store_not_finite(buffer + strided, dtype, place, not_finite[k].value);
+  const int64_t strides[] = {B * step, -step, A * B * step};
+  kldsel_tensor *tensor = NULL;
+  assert_ok(kldsel_tensor_view_strided(buffer, used, strided ? (size_t)(1 + (B - 1) * step) : 0, dtype, 3,
+                                       shape, strided ? strides : NULL, 1U, 2U, test_options, &tensor));
+  char message[64];
+  snprintf(message, sizeof message, "tensor: weight at [%zu, %zu, %zu] is %s", a, b, c, not_finite[k].name);
+  for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
+    set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+    assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                     KLDSEL_ERROR_NOT_FINITE, message);
+  }
+  kldsel_tensor_free(tensor);
+}
+
+START_TEST(not_finite_at_every_place) {
   for (int32_t dtype = KLDSEL_DTYPE_F64; dtype <= KLDSEL_DTYPE_BF16; dtype++)
-    for (int strided = 0; strided <= 1; strided++)
-      for (size_t at = 0; at < (size_t)(A * B * C); at++)
-        for (size_t k = 0; k < COUNT(not_finite); k++)
-          for (int32_t granularity = 1; granularity <= 2; granularity++) {
-            unsigned char buffer[1 + A * B * C * 8];
-            int64_t step = (int64_t)dtype_bytes(dtype);
-            for (size_t i = 0; i < (size_t)(A * B * C); i++)
-              store(buffer + strided, dtype, i, (int)i % 7 - 3);
-            size_t a = at / (B * C), b = at / C % B, c = at % C;
-            /* Strided: the buffer's axes are C, A, B, the last one backwards. */
-            size_t place = strided ? (c * A + a) * B + (B - 1 - b) : at;
-            store_not_finite(buffer + strided, dtype, place, not_finite[k].value);
-            const int64_t strides[] = {B * step, -step, A * B * step};
-            kldsel_tensor *tensor = NULL;
-            assert_ok(kldsel_tensor_view_strided(buffer, sizeof buffer,
-                                                 strided ? (size_t)(1 + (B - 1) * step) : 0, dtype, 3, shape,
-                                                 strided ? strides : NULL, 1U, 2U, test_options, &tensor));
-            set_int(KLDSEL_OPTION_GRANULARITY, granularity);
-            char message[64];
-            snprintf(message, sizeof message, "tensor: weight at [%zu, %zu, %zu] is %s", a, b, c,
-                     not_finite[k].name);
+    for (size_t width = 1; width <= 2; width++)
+      for (int strided = 0; strided <= 1; strided++)
+        for (size_t at = 0; at < 6 * width; at++)
+          for (size_t k = 0; k < COUNT(not_finite); k++) check_place(dtype, width, strided, at, k);
+}
+END_TEST
+
+/* In every lane of a vector and past the last whole one, in every line of four and after them, at every level
+ * and whatever the profile is to hold. */
+START_TEST(not_finite_in_every_lane) {
+  enum {
+    LINES = 6,
+    LENGTH = 27
+  };
+  static const int32_t contents[] = {KLDSEL_CONTENT_VALUES, KLDSEL_CONTENT_MEANS, KLDSEL_CONTENT_COUNTS};
+  int32_t dtype = KLDSEL_DTYPE_F64 + _i;
+  unsigned char buffer[LINES * LENGTH * 8];
+  for (size_t i = 0; i < LINES * LENGTH; i++) store(buffer, dtype, i, (int)i % 7 - 3);
+  for (int columns = 0; columns <= 1; columns++) {
+    kldsel_tensor *tensor = NULL;
+    assert_ok(kldsel_tensor_view(buffer, LINES * LENGTH * dtype_bytes(dtype), dtype, 2,
+                                 (const int64_t[]){LINES, LENGTH},
+                                 columns ? KLDSEL_LAYOUT_IO : KLDSEL_LAYOUT_OI, test_options, &tensor));
+    for (size_t at = 0; at < LINES * LENGTH; at += test_quick() ? 13 : 1)
+      for (size_t k = 0; k < COUNT(not_finite); k++) {
+        char message[64];
+        snprintf(message, sizeof message, "tensor: weight at [%zu, %zu] is %s", at / LENGTH, at % LENGTH,
+                 not_finite[k].name);
+        store_not_finite(buffer, dtype, at, not_finite[k].value);
+        for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++)
+          for (size_t c = 0; c < COUNT(contents); c++) {
+            set_int(KLDSEL_OPTION_CPU_LEVEL, level);
+            set_int(KLDSEL_OPTION_CONTENT, contents[c]);
             assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
                              KLDSEL_ERROR_NOT_FINITE, message);
-            kldsel_tensor_free(tensor);
           }
+        store(buffer, dtype, at, (int)at % 7 - 3);
+      }
+    kldsel_profile_free(profile_of(tensor));
+    kldsel_tensor_free(tensor);
+  }
 }
 END_TEST
 
@@ -106,6 +146,7 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("finite");
   TCase *tests = add_case(suite, "finite");
   tcase_add_test(tests, not_finite_at_every_place);
+  tcase_add_loop_test(tests, not_finite_in_every_lane, 0, KLDSEL_DTYPE_BF16);
   tcase_add_test(tests, not_finite_in_every_mode);
   tcase_add_test(tests, first_not_finite_on_any_thread);
   return suite;

@@ -3,17 +3,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "compare.h"
+#include "forms.h"
 #include "layers.h"
 #include "support.h"
-
-/* Weights of one shape [M, Z, height, width], seen as OIHW (filters are rows) or HWIO (filters are
- * columns), or with every second element skipped. */
-struct shape {
-  int64_t filters, channels, kernel;
-};
 
 static const struct shape small_shapes[] = {
     {1, 1, 1},    {2, 1, 1},    {3, 1, 2},   {7, 1, 7},   {8, 2, 4},    {9, 3, 3},    {16, 1, 1},
@@ -28,63 +22,33 @@ static const struct shape large_shapes[] = {
 
 enum {
   DTYPES = KLDSEL_DTYPE_I8,
-  FORMS = 3
+  SPLIT_FROM = 1 << 18 /* weights of a layer that threads share */
 };
 
-static size_t weights_of(const struct shape *shape) {
-  return (size_t)(shape->filters * shape->channels * shape->kernel);
-}
-
-/* Random finite weights of a dtype; trained-like scale for floats, all bytes for integers. */
-static void *random_weights(size_t n, int32_t dtype, uint64_t seed) {
-  struct generator g = {seed};
-  unsigned char *bytes = malloc(n * dtype_bytes(dtype));
-  ck_assert_ptr_nonnull(bytes);
-  for (size_t e = 0; e < n; e++) {
-    uint64_t bits = next_bits(&g);
-    /* A cheap bell curve: the sum of four uniform numbers. */
-    double f64 = ((double)(bits & 0xFFFF) + (double)(bits >> 16 & 0xFFFF) + (double)(bits >> 32 & 0xFFFF) +
-                  (double)(bits >> 48)) /
-                     65536 -
-                 2;
-    float f32 = (float)f64;
-    uint32_t single;
-    memcpy(&single, &f32, sizeof single);
-    uint16_t half = (uint16_t)((bits & 0x8000) | (0x2000 + (bits >> 16 & 0x1FFF))); /* 2^-7 to 2 */
-    uint16_t brain = (uint16_t)(single >> 16);
-    uint8_t byte = (uint8_t)bits;
-    const void *sources[] = {NULL, &f64, &f32, &half, &brain, &byte, &byte};
-    memcpy(bytes + e * dtype_bytes(dtype), sources[dtype], dtype_bytes(dtype));
-  }
-  return bytes;
-}
-
-/* A view in one of the forms; the buffer holds two layers' worth of weights. */
-static kldsel_tensor *form_view(const void *buffer, const struct shape *s, int32_t dtype, int form) {
-  int64_t oihw[] = {s->filters, s->channels, s->kernel}, hwio[] = {s->kernel, s->channels, s->filters};
-  int64_t bytes = (int64_t)dtype_bytes(dtype);
-  int64_t skipping[] = {2 * bytes * s->channels * s->kernel, 2 * bytes * s->kernel, 2 * bytes};
-  kldsel_tensor *tensor = NULL;
-  if (form == 0)
-    assert_ok(kldsel_tensor_view(buffer, weights_of(s) * (size_t)bytes, dtype, 3, oihw, KLDSEL_LAYOUT_OIHW,
-                                 test_options, &tensor));
-  else if (form == 1)
-    assert_ok(kldsel_tensor_view(buffer, weights_of(s) * (size_t)bytes, dtype, 3, hwio, KLDSEL_LAYOUT_HWIO,
-                                 test_options, &tensor));
-  else
-    assert_ok(kldsel_tensor_view_strided(buffer, 2 * weights_of(s) * (size_t)bytes, 0, dtype, 3, oihw,
-                                         skipping, 1, 2, test_options, &tensor));
-  if (dtype == KLDSEL_DTYPE_U8 || dtype == KLDSEL_DTYPE_I8) {
-    double scale = 1.0 / 3, zero = dtype == KLDSEL_DTYPE_U8 ? 127.3 : -0.7;
-    kldsel_tensor *quantised = NULL;
-    assert_ok(kldsel_tensor_quantized(tensor, &scale, &zero, 1, test_options, &quantised));
-    kldsel_tensor_free(tensor);
-    return quantised;
-  }
-  return tensor;
-}
-
 static const int threads[] = {1, 2, 3, 8};
+
+/* Options SIGNS and CONTENT: each has kernels, or passes, of its own. (Of large layers test_content knows.)
+ */
+static const struct {
+  int32_t signs, content;
+} parts[] = {
+    {1 << KLDSEL_SIGN_ALL, KLDSEL_CONTENT_VALUES},
+    {1 << KLDSEL_SIGN_POSITIVE_NEGATIVE, KLDSEL_CONTENT_VALUES},
+    {1 << KLDSEL_SIGN_ALL | 1 << KLDSEL_SIGN_POSITIVE, KLDSEL_CONTENT_MEANS},
+    {0, KLDSEL_CONTENT_COUNTS},
+};
+
+static void check_parts(const kldsel_tensor *tensor, const kldsel_profile *whole, const char *where) {
+  for (size_t p = 0; p < COUNT(parts); p++) {
+    set_int(KLDSEL_OPTION_SIGNS, parts[p].signs);
+    set_int(KLDSEL_OPTION_CONTENT, parts[p].content);
+    kldsel_profile *part = profile_of(tensor);
+    assert_part(part, whole, parts[p].signs, parts[p].content, where);
+    kldsel_profile_free(part);
+  }
+  set_int(KLDSEL_OPTION_SIGNS, 0);
+  set_int(KLDSEL_OPTION_CONTENT, 0);
+}
 
 /* Makes the profile at every level and thread count and compares it with the first. */
 static void check_profile(const kldsel_tensor *tensor, const char *what) {
@@ -104,15 +68,20 @@ static void check_profile(const kldsel_tensor *tensor, const char *what) {
           kldsel_profile_free(profile);
         else
           first = profile;
+        bool large = kldsel_tensor_filters(tensor) * kldsel_tensor_elements(tensor) >= SPLIT_FROM;
+        if (!large && (t == 0 || t + 1 == COUNT(threads))) check_parts(tensor, first, where);
       }
+    char where[160];
+    snprintf(where, sizeof where, "%s, granularity %d", what, granularity);
+    record_profile(first, where);
     kldsel_profile_free(first);
   }
 }
 
 static void check_shape(const struct shape *shape, int32_t dtype, uint64_t seed) {
-  void *buffer = random_weights(2 * weights_of(shape), dtype, seed);
+  void *buffer = random_weights(2 * shape_weights(shape), dtype, seed);
   for (int form = 0; form < FORMS; form++) {
-    kldsel_tensor *tensor = form_view(buffer, shape, dtype, form);
+    kldsel_tensor *tensor = form_view(buffer, shape, dtype, (enum form)form);
     char what[96];
     snprintf(what, sizeof what, "%lldx%lldx%lld, dtype %d, form %d", (long long)shape->filters,
              (long long)shape->channels, (long long)shape->kernel, dtype, form);
@@ -151,6 +120,50 @@ START_TEST(extreme_layers_have_the_same_bits) {
 }
 END_TEST
 
+/* By kernel the order of summation is that of the channels, not of the memory. */
+START_TEST(layouts_have_the_same_bits_by_kernel) {
+  static const int32_t layouts[] = {KLDSEL_LAYOUT_OIHW, KLDSEL_LAYOUT_HWIO, KLDSEL_LAYOUT_OHWI,
+                                    KLDSEL_LAYOUT_IOHW};
+  static const struct shape shapes[] = {{37, 11, 9}, {64, 70, 1}, {9, 130, 3},
+                                        {130, 9, 4}, {5, 3, 49},  {8, 64, 9}};
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
+  for (size_t s = 0; s < COUNT(shapes); s++) {
+    size_t m = (size_t)shapes[s].filters, z = (size_t)shapes[s].channels, n = (size_t)shapes[s].kernel;
+    float *weights = random_weights(m * z * n, KLDSEL_DTYPE_F32, 175 + s),
+          *stored = malloc(m * z * n * sizeof *stored);
+    ck_assert_ptr_nonnull(stored);
+    kldsel_profile *first = NULL;
+    for (size_t l = 0; l < COUNT(layouts); l++) {
+      /* Where in each layout the steps of the filter, channel and kernel are. */
+      const size_t steps[][3] = {{z * n, n, 1}, {1, m, z * m}, {n * z, 1, z}, {n, m * n, 1}};
+      const int64_t sizes[][3] = {{(int64_t)m, (int64_t)z, (int64_t)n},
+                                  {(int64_t)n, (int64_t)z, (int64_t)m},
+                                  {(int64_t)m, (int64_t)n, (int64_t)z},
+                                  {(int64_t)z, (int64_t)m, (int64_t)n}};
+      for (size_t i = 0; i < m; i++)
+        for (size_t c = 0; c < z; c++)
+          for (size_t e = 0; e < n; e++)
+            stored[i * steps[l][0] + c * steps[l][1] + e * steps[l][2]] = weights[(i * z + c) * n + e];
+      kldsel_tensor *tensor = NULL;
+      assert_ok(kldsel_tensor_view(stored, m * z * n * sizeof *stored, KLDSEL_DTYPE_F32, 3, sizes[l],
+                                   layouts[l], test_options, &tensor));
+      kldsel_profile *profile = profile_of(tensor);
+      char what[64];
+      snprintf(what, sizeof what, "%zux%zux%zu in layout %d", m, z, n, layouts[l]);
+      if (first) assert_same_profile(first, profile, what);
+      if (first)
+        kldsel_profile_free(profile);
+      else
+        first = profile;
+      kldsel_tensor_free(tensor);
+    }
+    kldsel_profile_free(first);
+    free(weights);
+    free(stored);
+  }
+}
+END_TEST
+
 /* Many layers at once: each profile is the one made alone, and the ranking has the same bits. */
 START_TEST(many_at_once_have_the_same_bits) {
   enum {
@@ -165,8 +178,8 @@ START_TEST(many_at_once_have_the_same_bits) {
                                     ? &small_shapes[l]
                                     : &large_shapes[test_quick() ? 0 : l - COUNT(small_shapes)];
     int32_t dtype = 1 + (int32_t)l % DTYPES;
-    buffers[l] = random_weights(2 * weights_of(shape), dtype, 181 + l);
-    tensors[l] = form_view(buffers[l], shape, dtype, (int)l % FORMS);
+    buffers[l] = random_weights(2 * shape_weights(shape), dtype, 181 + l);
+    tensors[l] = form_view(buffers[l], shape, dtype, (enum form)(l % FORMS));
     set_int(KLDSEL_OPTION_THREADS, 1);
     alone[l] = profile_of(tensors[l]);
   }
@@ -209,6 +222,7 @@ Suite *test_suite(void) {
   tcase_add_loop_test(tests, small_layers_have_the_same_bits, 0, DTYPES);
   tcase_add_test(tests, large_layers_have_the_same_bits);
   tcase_add_loop_test(tests, extreme_layers_have_the_same_bits, 0, PATTERN_COUNT);
+  tcase_add_test(tests, layouts_have_the_same_bits_by_kernel);
   tcase_add_test(tests, many_at_once_have_the_same_bits);
   return suite;
 }

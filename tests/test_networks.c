@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The convolutions of the paper's networks are told from their other weights by shape alone (eq. 13). */
+/* Convolutions are told from a network's other weights by shape alone (eq. 13), and the lists of layers are
+ * those of the published networks. */
 #include "networks.h"
 #include "support.h"
 
@@ -73,6 +74,36 @@ START_TEST(densenet169_has_168) {
 }
 END_TEST
 
+/* 3,504,872 trainable parameters in PyTorch's model, of which (1280 + 1) 1000 = 1,281,000 are the classifier
+ * and two per filter batch normalisation; no biases. 17 of the convolutions are depthwise: one per block. */
+START_TEST(mobilenet_v2_has_52) {
+  struct convolutions net = mobilenet_v2();
+  ck_assert_uint_eq(count_convolutions(&net, (const int64_t[]){1000, 1280}), 52);
+  ck_assert_int_eq(total_weights(&net) + 2 * total_filters(&net), 3504872 - 1281000);
+  int depthwise = 0;
+  for (size_t l = 0; l < net.count; l++) depthwise += net.at[l].channels == 1;
+  ck_assert_int_eq(depthwise, 17);
+}
+END_TEST
+
+/* 86,567,656 parameters in PyTorch's model: besides the dense layers with one bias per output, the patches'
+ * convolution (3 16 16 + 1) 768, a class token 768, 197 positions of 768, and 25 normalisations of 2 768. */
+START_TEST(vit_b16_has_49) {
+  struct convolutions net = vit_b16();
+  ck_assert_uint_eq(net.count, 49);
+  ck_assert_int_eq(total_weights(&net) + total_filters(&net),
+                   86567656 - (769 * 768 + 768 + 197 * 768 + 25 * 2 * 768));
+}
+END_TEST
+
+/* 6,738,415,616 parameters, of which 65 normalisations of 4096; no biases. */
+START_TEST(llama_7b_has_226) {
+  struct convolutions net = llama_7b();
+  ck_assert_uint_eq(net.count, 226);
+  ck_assert_int_eq(total_weights(&net), 6738415616 - 65 * 4096);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("networks");
   TCase *tests = add_case(suite, "networks");
@@ -80,5 +111,8 @@ Suite *test_suite(void) {
   tcase_add_test(tests, resnet50_has_53);
   tcase_add_test(tests, inception_v3_has_94);
   tcase_add_test(tests, densenet169_has_168);
+  tcase_add_test(tests, mobilenet_v2_has_52);
+  tcase_add_test(tests, vit_b16_has_49);
+  tcase_add_test(tests, llama_7b_has_226);
   return suite;
 }

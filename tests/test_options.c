@@ -8,9 +8,9 @@ static const struct {
   int32_t key, type;
   double lowest, highest;
 } keys[] = {
-    {100, 1, 0, 3},      {110, 1, 0, 4},    {120, 1, 0, 6},          {130, 1, 0, 2},      {140, 1, 0, 2},
-    {150, 1, 0, 2},      {160, 1, 0, 2},    {170, 2, 1e-300, 1e300}, {200, 1, 0, 0x1p63}, {210, 2, 0, 1},
-    {220, 1, 0, 0x1p63}, {300, 1, 0, 1024}, {310, 1, 0, 3},
+    {100, 1, 0, 3},      {110, 1, 0, 4}, {120, 1, 0, 6},          {130, 1, 0, 2},    {140, 1, 0, 2},
+    {150, 1, 0, 2},      {160, 1, 0, 2}, {170, 2, 1e-300, 1e300}, {180, 1, 0, 30},   {190, 1, 0, 7},
+    {200, 1, 0, 0x1p63}, {210, 2, 0, 1}, {220, 1, 0, 0x1p63},     {300, 1, 0, 1024}, {310, 1, 0, 3},
 };
 
 START_TEST(bounds_are_as_documented) {
@@ -62,6 +62,14 @@ START_TEST(no_other_keys) {
 }
 END_TEST
 
+/* Bit 0 would stand for a sign 0. */
+START_TEST(signs_are_a_mask) {
+  for (int64_t mask = 2; mask <= 30; mask += 2) set_int(KLDSEL_OPTION_SIGNS, mask);
+  assert_error(kldsel_options_set_int(test_options, KLDSEL_OPTION_SIGNS, 5), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "value of SIGNS is 5; must be a sum of 2, 4, 8 and 16");
+}
+END_TEST
+
 START_TEST(bounds_hold) {
   for (size_t i = 0; i < COUNT(keys); i++) {
     int32_t key = keys[i].key;
@@ -69,7 +77,7 @@ START_TEST(bounds_hold) {
     if (keys[i].type == KLDSEL_OPTION_TYPE_INT) {
       int64_t top = highest == 0x1p63 ? INT64_MAX : (int64_t)highest;
       set_int(key, 0);
-      set_int(key, 1);
+      set_int(key, key == KLDSEL_OPTION_SIGNS ? 2 : 1);
       set_int(key, top);
       ck_assert_int_eq(kldsel_options_set_int(test_options, key, -1), KLDSEL_ERROR_INVALID_ARGUMENT);
       ck_assert_int_eq(kldsel_options_set_int(test_options, key, INT64_MIN), KLDSEL_ERROR_INVALID_ARGUMENT);
@@ -191,6 +199,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "options");
   tcase_add_test(tests, bounds_are_as_documented);
   tcase_add_test(tests, no_other_keys);
+  tcase_add_test(tests, signs_are_a_mask);
   tcase_add_test(tests, bounds_hold);
   tcase_add_test(tests, messages_name_key_and_value);
   tcase_add_test(tests, null_options);

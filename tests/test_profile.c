@@ -214,7 +214,6 @@ END_TEST
 START_TEST(cpu_levels) {
   const double weights[] = {1, 2, 3, 4};
   kldsel_tensor *tensor = matrix_view(weights, 2, 2);
-  static const char *const names[] = {NULL, "baseline", "avx2", "avx512"};
   for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= KLDSEL_CPU_LEVEL_AVX512; level++) {
     set_int(KLDSEL_OPTION_CPU_LEVEL, level);
     if (level <= kldsel_cpu_level()) {
@@ -223,7 +222,7 @@ START_TEST(cpu_levels) {
     }
     char message[64];
     snprintf(message, sizeof message, "CPU_LEVEL is %d; the highest here is %d (%s)", level,
-             kldsel_cpu_level(), names[kldsel_cpu_level()]);
+             kldsel_cpu_level(), cpu_level_name(kldsel_cpu_level()));
     assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
                      KLDSEL_ERROR_UNSUPPORTED, message);
   }

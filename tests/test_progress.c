@@ -20,8 +20,11 @@ static uint64_t make_many(kldsel_tensor **tensors) {
     size_t count = (size_t)(many_shapes[l][0] * many_shapes[l][1]);
     total += count;
     for (size_t i = 0; i < count; i++) many_weights[l][i] = (float)sin((double)(i * 17 + (size_t)l));
-    assert_ok(kldsel_tensor_view(many_weights[l], count * sizeof(float), KLDSEL_DTYPE_F32, 2, many_shapes[l],
-                                 0, test_options, &tensors[l]));
+    /* Filters are rows and columns in turn. */
+    const int64_t rows[] = {many_shapes[l][0], many_shapes[l][1]}, columns[] = {rows[1], rows[0]};
+    assert_ok(kldsel_tensor_view(many_weights[l], count * sizeof(float), KLDSEL_DTYPE_F32, 2,
+                                 l % 2 ? columns : rows, l % 2 ? KLDSEL_LAYOUT_IO : KLDSEL_LAYOUT_OI,
+                                 test_options, &tensors[l]));
   }
   return total;
 }
@@ -64,7 +67,7 @@ END_TEST
 struct progress {
   pthread_t caller;
   size_t calls, cancel_at;
-  uint64_t done, total;
+  uint64_t before, done, total; /* before: at the call before the last */
   bool wrong_thread, backwards, total_changed;
 };
 
@@ -74,15 +77,39 @@ static int32_t watch(void *user, uint64_t done, uint64_t total) {
   seen->wrong_thread = seen->wrong_thread || !pthread_equal(pthread_self(), seen->caller);
   seen->backwards = seen->backwards || done < seen->done || done > total;
   seen->total_changed = seen->total_changed || (seen->calls > 1 && total != seen->total);
+  seen->before = seen->done;
   seen->done = done;
   seen->total = total;
   return seen->calls == seen->cancel_at ? -1 : 0;
 }
 
+/* What may be asked for, and whether it takes the cosine matrices of how many signs. */
+static const struct request {
+  int32_t distribution, reference, signs, content;
+  uint64_t matrices;
+} requests[] = {
+    {KLDSEL_DISTRIBUTION_PROFILE, KLDSEL_REFERENCE_UNIFORM, 0, 0, 0},
+    {KLDSEL_DISTRIBUTION_PROFILE, KLDSEL_REFERENCE_WITHIN, 0, 0, 4},
+    {KLDSEL_DISTRIBUTION_PAIRS, KLDSEL_REFERENCE_UNIFORM, 0, 0, 4},
+    {KLDSEL_DISTRIBUTION_PROFILE, KLDSEL_REFERENCE_UNIFORM, 16, KLDSEL_CONTENT_VALUES, 0},
+    {KLDSEL_DISTRIBUTION_PROFILE, KLDSEL_REFERENCE_UNIFORM, 2, KLDSEL_CONTENT_MEANS, 0},
+    {KLDSEL_DISTRIBUTION_PROFILE, KLDSEL_REFERENCE_UNIFORM, 0, KLDSEL_CONTENT_COUNTS, 0},
+    {KLDSEL_DISTRIBUTION_PROFILE, KLDSEL_REFERENCE_WITHIN, 18, KLDSEL_CONTENT_COUNTS, 2},
+    {KLDSEL_DISTRIBUTION_PAIRS, KLDSEL_REFERENCE_UNIFORM, 8, KLDSEL_CONTENT_VALUES, 1},
+    {KLDSEL_DISTRIBUTION_PAIRS, KLDSEL_REFERENCE_UNIFORM, 8, KLDSEL_CONTENT_MEANS, 0},
+};
+
+static void ask_for(const struct request *request) {
+  set_int(KLDSEL_OPTION_DISTRIBUTION, request->distribution);
+  set_int(KLDSEL_OPTION_REFERENCE, request->reference);
+  set_int(KLDSEL_OPTION_SIGNS, request->signs);
+  set_int(KLDSEL_OPTION_CONTENT, request->content);
+}
+
 /* A unit for each weight, and for each similarity of each sign where all are computed. */
-static uint64_t work_of(int shape, int32_t distribution) {
+static uint64_t work_of(int shape, const struct request *request) {
   uint64_t filters = (uint64_t)many_shapes[shape][0], work = filters * (uint64_t)many_shapes[shape][1];
-  return distribution == KLDSEL_DISTRIBUTION_PAIRS && filters > 1 ? work + 4 * filters * filters : work;
+  return filters > 1 ? work + request->matrices * filters * filters : work;
 }
 
 static void assert_progress(const struct progress *seen, uint64_t total) {
@@ -96,25 +123,61 @@ START_TEST(progress_counts_all_work) {
   kldsel_tensor *tensors[MANY];
   make_many(tensors);
   kldsel_profile *profiles[MANY];
-  for (int32_t distribution = 1; distribution <= 2; distribution++)
-    for (int32_t threads = 1; threads <= 3; threads++) {
+  for (size_t r = 0; r < COUNT(requests); r++)
+    for (int32_t threads = 1; threads <= 3; threads += test_quick() ? 2 : 1) {
       struct progress seen = {.caller = pthread_self()};
-      set_int(KLDSEL_OPTION_DISTRIBUTION, distribution);
+      ask_for(&requests[r]);
       set_int(KLDSEL_OPTION_THREADS, threads);
       assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
       assert_ok(
           kldsel_profile_create_many((const kldsel_tensor *const *)tensors, MANY, test_options, profiles));
       uint64_t total = 0;
-      for (int l = 0; l < MANY; l++) total += work_of(l, distribution);
+      for (int l = 0; l < MANY; l++) total += work_of(l, &requests[r]);
       assert_progress(&seen, total);
       for (int l = 0; l < MANY; l++) {
         kldsel_profile_free(profiles[l]);
         seen = (struct progress){.caller = pthread_self()};
         kldsel_profile_free(profile_of(tensors[l]));
-        assert_progress(&seen, work_of(l, distribution));
+        assert_progress(&seen, work_of(l, &requests[r]));
       }
     }
   free_many(tensors);
+}
+END_TEST
+
+/* Every chunk of a lone layer tells its share, by whatever walk and for whatever content: before the last
+ * one, all but that is done. Magnitudes whose squares are lost are only found on the way, and walked anew. */
+START_TEST(linear_work_is_told_chunk_by_chunk) {
+  enum {
+    FILTERS = 1024,
+    ELEMENTS = 1024,
+    CHUNKS = 4 /* of 2^18 weights */
+  };
+  static double weights[FILTERS * ELEMENTS];
+  for (int i = 0; i < FILTERS * ELEMENTS; i++) weights[i] = i % 7 - 3.25;
+  if (_i % 2 > 0) weights[0] = 1e200;
+  kldsel_tensor *tensor = NULL;
+  assert_ok(kldsel_tensor_view(weights, sizeof weights, KLDSEL_DTYPE_F64, 3,
+                               (const int64_t[]){ELEMENTS / 2, 2, FILTERS},
+                               _i / 2 > 0 ? KLDSEL_LAYOUT_HWIO : KLDSEL_LAYOUT_OIHW, test_options, &tensor));
+  struct progress seen;
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  for (int32_t granularity = 1; granularity <= (test_quick() ? 1 : 2); granularity++)
+    for (int32_t content = 1; content <= 4; content++) {
+      set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+      set_int(KLDSEL_OPTION_CONTENT, content);
+      seen = (struct progress){.caller = pthread_self()};
+      kldsel_profile_free(profile_of(tensor));
+      assert_progress(&seen, FILTERS * ELEMENTS);
+      /* Two channels are one chunk, whose second half is kept back until no walk anew can need it. */
+      uint64_t most = granularity == 1 ? FILTERS * ELEMENTS / CHUNKS * (CHUNKS - 1) : FILTERS * ELEMENTS / 2;
+      ck_assert_uint_ge(seen.before, most);
+      /* A first pass that is made twice is told once: else all would seem done too early, and calls stop. */
+      if (_i % 2 > 0 && granularity == KLDSEL_GRANULARITY_FILTER && (content & KLDSEL_CONTENT_VALUES))
+        ck_assert_uint_eq(seen.calls, 3 * CHUNKS);
+    }
+  kldsel_tensor_free(tensor);
 }
 END_TEST
 
@@ -147,9 +210,9 @@ START_TEST(cancel_at_every_callback) {
   make_many(tensors);
   struct progress seen;
   for (int32_t threads = 1; threads <= 3; threads += 2)
-    for (int32_t reference = KLDSEL_REFERENCE_UNIFORM; reference <= KLDSEL_REFERENCE_WITHIN; reference += 4) {
+    for (size_t r = 0; r < COUNT(requests); r++) {
       set_int(KLDSEL_OPTION_THREADS, threads);
-      set_int(KLDSEL_OPTION_REFERENCE, reference);
+      ask_for(&requests[r]);
       assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
       for (size_t n = 1;; n += test_quick() ? 9 : 1) {
         kldsel_profile *profiles[MANY];
@@ -189,6 +252,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "many");
   tcase_add_test(tests, many_are_as_one_by_one);
   tcase_add_test(tests, progress_counts_all_work);
+  tcase_add_loop_test(tests, linear_work_is_told_chunk_by_chunk, 0, 4);
   tcase_add_test(tests, quadratic_work_is_told_tile_by_tile);
   tcase_add_test(tests, cancel_at_every_callback);
   return suite;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Groups, selection, what is refused, and rankings straight from tensors. */
+/* Groups, selection and what is refused. */
 #include <math.h>
 #include <string.h>
 
@@ -270,126 +270,6 @@ START_TEST(reading_refuses) {
 }
 END_TEST
 
-/* ---- from tensors ---- */
-
-static const double first[] = {1, 2, -3, 4, 0.5, -1}, second[] = {-2, 1, 1, 3},
-                    third[] = {1, -4, 2, 2, 2, -0.25, 1, 1};
-
-static void make_tensors(kldsel_tensor **tensors) {
-  tensors[0] = matrix_view(first, 3, 2);
-  tensors[1] = matrix_view(second, 2, 2);
-  tensors[2] = matrix_view(third, 4, 2);
-}
-
-/* Same bits by either way, for every measure and reference. */
-START_TEST(tensors_are_ranked_as_their_profiles) {
-  kldsel_tensor *tensors[3];
-  make_tensors(tensors);
-  const kldsel_tensor *given_tensors[] = {tensors[2], NULL, tensors[1]};
-  static const int32_t groups[] = {1, 2, 1};
-  for (int32_t measure = KLDSEL_MEASURE_COSINE; measure <= KLDSEL_MEASURE_KL; measure++)
-    for (int32_t reference = 1; reference <= KLDSEL_REFERENCE_GIVEN; reference++)
-      for (int grouped = 0; grouped <= 1; grouped++) {
-        set_int(KLDSEL_OPTION_MEASURE, measure);
-        set_int(KLDSEL_OPTION_REFERENCE, reference);
-        set_int(KLDSEL_OPTION_SELECT_COUNT, 1);
-        bool given = reference == KLDSEL_REFERENCE_GIVEN;
-        kldsel_profile *profiles[3];
-        for (int l = 0; l < 3; l++) profiles[l] = profile_of(tensors[l]);
-        const kldsel_profile *given_profiles[] = {profiles[2], NULL, profiles[1]};
-        kldsel_ranking *by_profiles = NULL, *by_tensors = NULL;
-        assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)profiles, 3,
-                                       given ? given_profiles : NULL, grouped ? groups : NULL, test_options,
-                                       &by_profiles));
-        assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)tensors, 3, given ? given_tensors : NULL,
-                                      grouped ? groups : NULL, test_options, &by_tensors));
-        for (size_t l = 0; l < 3; l++) {
-          struct {
-            double score;
-            int64_t rank;
-            int32_t selected, reason;
-          } a, b;
-          memset(&a, 0, sizeof a);
-          memset(&b, 0, sizeof b);
-          assert_ok(kldsel_ranking_layer(by_profiles, l, &a.score, &a.rank, &a.selected, &a.reason));
-          assert_ok(kldsel_ranking_layer(by_tensors, l, &b.score, &b.rank, &b.selected, &b.reason));
-          ck_assert_mem_eq(&a, &b, sizeof a);
-        }
-        kldsel_ranking_free(by_profiles);
-        kldsel_ranking_free(by_tensors);
-        for (int l = 0; l < 3; l++) kldsel_profile_free(profiles[l]);
-      }
-  for (int l = 0; l < 3; l++) kldsel_tensor_free(tensors[l]);
-}
-END_TEST
-
-#define TENSORS_REFUSED(status, message, ...)                                                                \
-  assert_no_handle(kldsel_ranking, kldsel_rank_tensors(__VA_ARGS__, test_options, &POISONED), status, message)
-
-START_TEST(rank_tensors_refuses) {
-  kldsel_tensor *tensors[3];
-  make_tensors(tensors);
-  const double bad[] = {1, 2, (double)INFINITY, 4};
-  kldsel_tensor *infinite = matrix_view(bad, 2, 2);
-  const kldsel_tensor *list[] = {tensors[0], tensors[1], tensors[2]}, *holes[] = {tensors[0], NULL};
-  const kldsel_tensor *worse[] = {tensors[0], infinite}, *given[] = {NULL, infinite, NULL};
-  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors is NULL", NULL, 3, NULL, NULL);
-  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
-  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors[1] is NULL", holes, 2, NULL, NULL);
-  TENSORS_REFUSED(KLDSEL_ERROR_NOT_FINITE, "tensors[1]: weight at [1, 0] is inf", worse, 2, NULL, NULL);
-  assert_error(kldsel_rank_tensors(list, 3, NULL, NULL, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
-               "ranking is NULL");
-  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is not NULL, but REFERENCE is not given", list, 3,
-                  list, NULL);
-  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
-  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is NULL, but REFERENCE is given", list, 3, NULL,
-                  NULL);
-  TENSORS_REFUSED(KLDSEL_ERROR_NOT_FINITE, "given[1]: weight at [1, 0] is inf", list, 3, given, NULL);
-  set_int(KLDSEL_OPTION_REFERENCE, 0);
-  set_int(KLDSEL_OPTION_SELECT_COUNT, 4);
-  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "SELECT_COUNT is 4, but there are 3 layers", list, 3, NULL,
-                  NULL);
-  kldsel_tensor_free(infinite);
-  for (int l = 0; l < 3; l++) kldsel_tensor_free(tensors[l]);
-}
-END_TEST
-
-static int32_t stop(void *user, uint64_t done, uint64_t total) {
-  size_t *left = user;
-  (void)done;
-  (void)total;
-  return *left > 0 && --*left == 0;
-}
-
-START_TEST(rank_tensors_can_be_cancelled) {
-  kldsel_tensor *tensors[3];
-  make_tensors(tensors);
-  const kldsel_tensor *list[] = {tensors[0], tensors[1], tensors[2]};
-  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
-  set_int(KLDSEL_OPTION_THREADS, 1);
-  size_t left = 0;
-  assert_ok(kldsel_options_set_progress(test_options, stop, &left));
-  kldsel_status status = KLDSEL_ERROR_CANCELLED;
-  size_t n = 0;
-  while (status != KLDSEL_OK) {
-    kldsel_ranking *ranking;
-    poison(&ranking, sizeof ranking);
-    size_t live = atomic_load(&test_memory.live);
-    left = ++n;
-    status = kldsel_rank_tensors(list, 3, list, NULL, test_options, &ranking);
-    if (status == KLDSEL_OK) {
-      kldsel_ranking_free(ranking);
-    } else {
-      ck_assert_int_eq(status, KLDSEL_ERROR_CANCELLED);
-      assert_poisoned(&ranking, sizeof ranking);
-    }
-    ck_assert_uint_eq(atomic_load(&test_memory.live), live);
-  }
-  ck_assert_uint_gt(n, 1);
-  for (int l = 0; l < 3; l++) kldsel_tensor_free(tensors[l]);
-}
-END_TEST
-
 Suite *test_suite(void) {
   Suite *suite = suite_create("ranking");
   TCase *tests = add_case(suite, "selection");
@@ -402,9 +282,5 @@ Suite *test_suite(void) {
   tcase_add_test(tests, index_needs_equal_lengths);
   tcase_add_test(tests, within_can_be_missing);
   tcase_add_test(tests, reading_refuses);
-  tests = add_case(suite, "tensors");
-  tcase_add_test(tests, tensors_are_ranked_as_their_profiles);
-  tcase_add_test(tests, rank_tensors_refuses);
-  tcase_add_test(tests, rank_tensors_can_be_cancelled);
   return suite;
 }

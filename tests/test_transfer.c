@@ -174,7 +174,7 @@ START_TEST(every_field_corrupted) {
     size_t count;
   } fields[] = {
       {0, {0, 1802265714, 1802265716, -1802265715, (double)NAN, HUGE_VAL}, 6},
-      {1, {0, 2, 1.5, -1, (double)NAN, HUGE_VAL}, 6},
+      {1, {0, 3, 1.5, -1, (double)NAN, HUGE_VAL}, 6},
       {2, {0, -1, -4, 3.5, 4.000001, (double)NAN, HUGE_VAL, -HUGE_VAL}, 8},
       {3, {0, -1, 1.5, (double)NAN, HUGE_VAL, -HUGE_VAL}, 6},
       {4, {0, 3, -1, 1.5, (double)NAN, HUGE_VAL}, 6},
@@ -221,6 +221,161 @@ START_TEST(every_field_corrupted) {
         assert_corrupt(values, length, at, high, KLDSEL_ERROR_INVALID_ARGUMENT);
       }
     }
+}
+END_TEST
+
+/* ---- format 2: parts of profiles ---- */
+
+enum {
+  PART_HEAD = HEAD + 2,
+  EVERY_SIGN = 2 + 4 + 8 + 16
+};
+
+static size_t export_part(int32_t signs, int32_t content, int32_t distribution, int32_t reference,
+                          double *values) {
+  set_int(KLDSEL_OPTION_SIGNS, signs);
+  set_int(KLDSEL_OPTION_CONTENT, content);
+  size_t length = export(distribution, reference, values);
+  set_int(KLDSEL_OPTION_SIGNS, 0);
+  set_int(KLDSEL_OPTION_CONTENT, 0);
+  return length;
+}
+
+START_TEST(layout_of_a_part) {
+  double values[MOST], whole[MOST];
+  export(1, KLDSEL_REFERENCE_UNIFORM, whole);
+  /* Sign negative alone, without counts; the means come with the values. */
+  size_t length = export_part(8, KLDSEL_CONTENT_VALUES, 1, KLDSEL_REFERENCE_UNIFORM, values);
+  ck_assert_uint_eq(length, PART_HEAD + 4);
+  static const double head[] = {1802265715, 2, 4, 2, 1, 1, 0, 0, 0};
+  for (size_t i = 0; i < COUNT(head); i++)
+    ck_assert_msg(values[i] == head[i], "field %zu is %.17g", i, values[i]);
+  for (size_t at = COUNT(head); at < HEAD; at++)
+    ck_assert_msg(at == 11 ? values[at] == whole[at] : isnan(values[at]), "field %zu is %g", at, values[at]);
+  ck_assert_double_eq(values[HEAD], 8);
+  ck_assert_double_eq(values[HEAD + 1], KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS);
+  ck_assert_mem_eq(values + PART_HEAD, whole + HEAD + 8, 4 * sizeof *values);
+}
+END_TEST
+
+START_TEST(parts_there_and_back) {
+  for (int32_t distribution = 1; distribution <= 2; distribution++)
+    for (int32_t reference = KLDSEL_REFERENCE_UNIFORM; reference <= KLDSEL_REFERENCE_WITHIN; reference += 4)
+      for (int32_t signs = 2; signs <= EVERY_SIGN; signs += 2)
+        for (int32_t content = 1; content <= 7; content++) {
+          double values[MOST], again[MOST];
+          size_t length = export_part(signs, content, distribution, reference, values), again_length = 0;
+          kldsel_profile *profile = NULL;
+          assert_ok(kldsel_profile_import(values, length, test_options, &profile));
+          assert_ok(kldsel_profile_export(profile, again, MOST, &again_length));
+          ck_assert_uint_eq(again_length, length);
+          ck_assert_mem_eq(values, again, length * sizeof *values);
+          poison(again, sizeof again);
+          ck_assert_int_eq(kldsel_profile_export(profile, again, length - 1, &again_length),
+                           KLDSEL_ERROR_MISMATCH);
+          assert_poisoned(again, sizeof again);
+          kldsel_profile_free(profile);
+        }
+}
+END_TEST
+
+/* Every field of every part: what format 1 refuses, what the part does not hold, and the masks. */
+static void corrupt_part(int32_t signs, int32_t content, int32_t distribution, int32_t reference) {
+  double values[MOST];
+  size_t length = export_part(signs, content, distribution, reference, values), at = PART_HEAD;
+  const kldsel_status invalid = KLDSEL_ERROR_INVALID_ARGUMENT;
+  bool has_values = content & KLDSEL_CONTENT_VALUES,
+       has_means = has_values || (content & KLDSEL_CONTENT_MEANS);
+  static const double never[] = {-1, 0.5, (double)NAN, HUGE_VAL, -HUGE_VAL};
+  for (size_t i = 0; i < COUNT(never); i++) {
+    for (size_t field = 0; field <= 8; field++)
+      /* A temperature of 0.5 is one; then it is the divergences within that are wrong. */
+      if (field != 6 || never[i] != 0.5) assert_corrupt(values, length, field, never[i], invalid);
+    assert_corrupt(values, length, HEAD, never[i], invalid);
+    assert_corrupt(values, length, HEAD + 1, never[i], invalid);
+  }
+  assert_corrupt(values, length, 7, 9, invalid);
+  if (!(content & KLDSEL_CONTENT_COUNTS)) {
+    assert_corrupt(values, length, 7, 1, invalid);
+    assert_corrupt(values, length, 8, 1, invalid);
+  }
+  for (size_t sign = 1; sign <= 4; sign++) {
+    bool held = (signs >> sign & 1) != 0, within = held && reference == KLDSEL_REFERENCE_WITHIN;
+    double low = nextafter(sign == 2 || sign == 3 ? 0 : -1, -2), high = nextafter(sign == 4 ? 0 : 1, 2);
+    assert_corrupt(values, length, 8 + sign, held && has_means ? nan("") : 0, invalid);
+    assert_corrupt(values, length, 8 + sign, low, invalid);
+    assert_corrupt(values, length, 8 + sign, high, invalid);
+    assert_corrupt(values, length, 12 + sign, within ? nan("") : 0.5, invalid);
+    assert_corrupt(values, length, 12 + sign, -0.5, invalid);
+    size_t n = !held || !has_values ? 0 : distribution == 1 ? 4 : sign == 4 ? 12 : 6;
+    for (size_t i = 0; i < n; i++, at++) {
+      assert_corrupt(values, length, at, nan(""), invalid);
+      assert_corrupt(values, length, at, low, invalid);
+      assert_corrupt(values, length, at, high, invalid);
+    }
+  }
+  ck_assert_uint_eq(at, length);
+  /* Masks of what is none, of everything, of values without means; other masks have other lengths. */
+  static const double no_signs[] = {0, 1, 3, 5, 29, 31, 32}, no_content[] = {0, 1, 5, 8};
+  for (size_t i = 0; i < COUNT(no_signs); i++) assert_corrupt(values, length, HEAD, no_signs[i], invalid);
+  for (size_t i = 0; i < COUNT(no_content); i++)
+    assert_corrupt(values, length, HEAD + 1, no_content[i], invalid);
+  for (int32_t other = 2; other <= EVERY_SIGN && has_values && distribution == 1; other += 2)
+    if (__builtin_popcount((unsigned)other) != __builtin_popcount((unsigned)signs) &&
+        (other != EVERY_SIGN || !(content & KLDSEL_CONTENT_COUNTS)))
+      assert_corrupt(values, length, HEAD, other, KLDSEL_ERROR_MISMATCH);
+  /* As format 1 the masks would be values, and too few or out of range. */
+  assert_corrupt(values, length, 1, 1, KLDSEL_ERROR_MISMATCH);
+  for (size_t shorter = 0; shorter < length; shorter++) {
+    kldsel_profile *profile;
+    poison(&profile, sizeof profile);
+    ck_assert_int_eq(kldsel_profile_import(values, shorter, test_options, &profile), KLDSEL_ERROR_MISMATCH);
+    assert_poisoned(&profile, sizeof profile);
+  }
+}
+
+START_TEST(every_field_of_a_part_corrupted) {
+  for (int32_t distribution = 1; distribution <= 2; distribution++)
+    for (int32_t reference = KLDSEL_REFERENCE_UNIFORM; reference <= KLDSEL_REFERENCE_WITHIN; reference += 4)
+      for (int32_t signs = 2; signs <= EVERY_SIGN; signs += 2)
+        for (int32_t content = 1; content <= 7; content++)
+          if (signs != EVERY_SIGN || (content != 5 && content != 7))
+            corrupt_part(signs, content, distribution, reference);
+}
+END_TEST
+
+START_TEST(parts_that_are_none) {
+  double values[MOST];
+  size_t length = export_part(EVERY_SIGN, KLDSEL_CONTENT_MEANS | KLDSEL_CONTENT_COUNTS, 1,
+                              KLDSEL_REFERENCE_UNIFORM, values);
+  ck_assert_uint_eq(length, PART_HEAD);
+#define PART_REFUSED(status, message)                                                                        \
+  assert_no_handle(kldsel_profile, kldsel_profile_import(values, length, test_options, &POISONED), status,   \
+                   message)
+  values[HEAD + 1] = 7;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT,
+               "values[1] (format) is 2, but the profile holds everything, which is format 1");
+  values[HEAD + 1] = 5;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "values[18] (content) is 5: values go with means");
+  values[HEAD + 1] = 6;
+  values[HEAD] = 7;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "values[17] (signs) is 7; must be a sum of 2, 4, 8 and 16");
+  values[HEAD] = 32;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "values[17] (signs) is 32; must be an integer from 2 to 30");
+  values[HEAD] = EVERY_SIGN;
+  values[HEAD + 1] = 2;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT,
+               "values[7] (positive weights) is 5; must be 0, as the profile has none");
+  values[7] = 0;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT,
+               "values[8] (negative weights) is 2; must be 0, as the profile has none");
+  values[8] = 0;
+  length--;
+  PART_REFUSED(KLDSEL_ERROR_MISMATCH, "length is 18; a profile of format 2 has 19 at least");
+  length = PART_HEAD + 1;
+  values[PART_HEAD] = 0;
+  PART_REFUSED(KLDSEL_ERROR_MISMATCH, "length is 20; a profile of 4 filters has 19");
+#undef PART_REFUSED
 }
 END_TEST
 
@@ -319,5 +474,10 @@ Suite *test_suite(void) {
   tcase_add_test(tests, lengths_must_fit);
   tcase_add_test(tests, sizes_must_be_countable);
   tcase_add_test(tests, import_refuses);
+  tests = add_case(suite, "parts");
+  tcase_add_test(tests, layout_of_a_part);
+  tcase_add_test(tests, parts_there_and_back);
+  tcase_add_test(tests, every_field_of_a_part_corrupted);
+  tcase_add_test(tests, parts_that_are_none);
   return suite;
 }

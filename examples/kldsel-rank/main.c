@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ranks the layers of a network in a safetensors file: file -> layers -> scores -> report. */
 #include <errno.h>
+#include <kldsel/kldsel.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,19 @@ static bool flush(struct problem *problem) {
   return problem_set(problem, "standard output: %s", errno != 0 ? strerror(errno) : "cannot be written");
 }
 
+/* After the work, as a run that fails says one line only. */
+static void advise(const struct options *options) {
+  const char *better = kldsel_blas_better_core();
+  /* At other levels the library multiplies itself. */
+  int by_blas = kldsel_cpu_level() == KLDSEL_CPU_LEVEL_BASELINE && scores_multiply_matrices(options);
+  if (*better != '\0' && by_blas)
+    fprintf(
+        stderr,
+        "kldsel-rank: OpenBLAS uses shorter vectors than this processor has; pairs and within may run faster "
+        "with OPENBLAS_CORETYPE=%s in the environment\n",
+        better);
+}
+
 int main(int argc, char **argv) {
   /* Characters as the terminal has them; numbers keep their point. */
   setlocale(LC_CTYPE, "");
@@ -65,8 +79,11 @@ int main(int argc, char **argv) {
     struct problem cause;
     done = run(&options, &cause) || problem_set(&problem, "%.400s: %s", options.file, cause.text);
   }
-  options_free(&options);
   done = done && flush(&problem);
-  if (!done) problem_print(&problem);
+  if (!done)
+    problem_print(&problem);
+  else if (parsed == OPTIONS_RUN)
+    advise(&options);
+  options_free(&options);
   return done ? 0 : EXIT_PROBLEM;
 }

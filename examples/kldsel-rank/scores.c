@@ -19,6 +19,11 @@ static bool wants_kl(const struct options *options) {
   return methods[options_ranking_method(options)].measure == KLDSEL_MEASURE_KL;
 }
 
+bool scores_multiply_matrices(const struct options *options) {
+  return options->distribution == KLDSEL_DISTRIBUTION_PAIRS ||
+         (wants_kl(options) && options->reference == KLDSEL_REFERENCE_WITHIN);
+}
+
 /* Options that hold for all methods. */
 static bool set_common(const struct options *options, const struct layers *layers, kldsel_options *set,
                        struct problem *problem) {

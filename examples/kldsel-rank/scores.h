@@ -24,6 +24,9 @@ struct scores {
 bool scores_compute(const struct layers *layers, const struct options *options, struct scores *scores,
                     struct problem *problem);
 
+/* Whether these options need the cosine matrices, and with them the BLAS. */
+bool scores_multiply_matrices(const struct options *options);
+
 void scores_free(struct scores *scores);
 
 #endif

@@ -11,12 +11,12 @@
  * eq. numbers are its own). docs/method.md has every definition.
  *
  * **Numbers.** Every input dtype is converted to double exactly; every sum is taken in double, in
- * an order fixed by the layer's shape and strides, without fused multiply-add. So the linear path (profiles;
- * the measures cosine and share; kl against uniform, others, previous, next, given) gives the same
- * bits on every thread count and every CPU level. What goes through BLAS (pairwise cosine, the
- * distribution `pairs`, the reference `within`) agrees to 1e-12, not to the bit. Logarithms are
- * natural, divergences in nats, nothing is smoothed: 0 ln 0 = 0, and p ln(p/0) = infinity. The
- * cosine with a row of zeros is 0. NaN and infinity in the weights are errors.
+ * an order fixed by the layer's shape and strides; multiply-adds are fused only where the product is exact.
+ * So the linear path (profiles; the measures cosine and share; kl against uniform, others, previous, next,
+ * given) gives the same bits on every thread count and every CPU level. What is made of cosine
+ * matrices (pairwise cosine, the distribution `pairs`, the reference `within`) agrees to 1e-12, not to
+ * the bit. Logarithms are natural, divergences in nats, nothing is smoothed: 0 ln 0 = 0, and p ln(p/0) =
+ * infinity. The cosine with a row of zeros is 0. NaN and infinity in the weights are errors.
  *
  * **Errors.** A function that can fail returns a ::kldsel_status and leaves its outputs as they
  * were unless that is ::KLDSEL_OK; kldsel_last_error() then tells the thread what was wrong.
@@ -59,13 +59,25 @@ KLDSEL_API uint32_t kldsel_version(void);
 KLDSEL_API const char *kldsel_version_string(void);
 
 /**
- * Describes this build and machine in one line: the CPU level chosen, and the BLAS with its version,
- * core and integer width. Same contract as snprintf.
+ * Describes this build and machine in one line: the CPU level chosen (baseline, avx2, avx512; on aarch64
+ * neon), and the BLAS with its version, core type and integer width; last comes " better=" and a
+ * kldsel_blas_better_core(), if there is one. Same contract as snprintf.
  * @param[out] text receives at most @p size bytes with the final zero; may be NULL if @p size is 0
  * @param size      capacity of @p text in bytes
  * @return length of the whole line in bytes, without the final zero
  */
 KLDSEL_API size_t kldsel_build_info(char *text, size_t size);
+
+/**
+ * OpenBLAS chooses a core type when it is loaded, and on a processor newer than itself that can be one for
+ * much older processors, with half the vector width or less. What multiplies matrices by it then takes up to
+ * five times as long. The library itself only does so at the CPU level baseline: for pairwise cosine, the
+ * distribution `pairs` and the reference `within`.
+ * @return the core type of OpenBLAS that fits this processor, "Haswell" say: a value for the environment
+ * variable OPENBLAS_CORETYPE of the next process. Empty if OpenBLAS does well, can run as one core type only,
+ * or is not the BLAS; always empty where the processor is no x86-64. Static storage.
+ */
+KLDSEL_API const char *kldsel_blas_better_core(void);
 
 /** Highest @ref cpu_level "CPU level" that this build has and this machine can run. */
 KLDSEL_API int32_t kldsel_cpu_level(void);
@@ -121,9 +133,12 @@ enum kldsel_option {
   KLDSEL_OPTION_DISTRIBUTION = 150, /**< int, ::kldsel_distribution; default profile */
   KLDSEL_OPTION_ALIGNMENT = 160,    /**< int, ::kldsel_alignment; default quantile */
   KLDSEL_OPTION_TEMPERATURE = 170,  /**< double, 1e-300 to 1e300; default 1 (eq. 11) */
-  KLDSEL_OPTION_SELECT_COUNT = 200, /**< int, >= 0: select that many layers; default none */
-  KLDSEL_OPTION_SELECT_SHARE = 210, /**< double in [0, 1]: select floor(share * layers + 1e-9), but one
-                                         at least unless the share is 0; default none */
+  KLDSEL_OPTION_SIGNS = 180,   /**< int, what signs profiles hold: the sum of 1 << ::kldsel_sign for each,
+                                    2 to 30; default all four. Fewer take less time and room */
+  KLDSEL_OPTION_CONTENT = 190, /**< int, what profiles hold: a sum of ::kldsel_content; default all of it */
+  KLDSEL_OPTION_SELECT_COUNT = 200,      /**< int, >= 0: select that many layers; default none */
+  KLDSEL_OPTION_SELECT_SHARE = 210,      /**< double in [0, 1]: select floor(share * layers + 1e-9), but one
+                                              at least unless the share is 0; default none */
   KLDSEL_OPTION_SELECT_PARAMETERS = 220, /**< int, >= 0: select, best first, every layer that still
                                               fits a budget of so many weights; default none */
   KLDSEL_OPTION_THREADS = 300,  /**< int, 0 to 1024: most threads a call uses; default 0, all cores */
@@ -180,6 +195,15 @@ enum kldsel_distribution {
 enum kldsel_alignment {
   KLDSEL_ALIGNMENT_QUANTILE = 1, /**< sorted descending, as step functions on [0, 1]; any lengths */
   KLDSEL_ALIGNMENT_INDEX = 2     /**< element by element; equal lengths only */
+};
+
+/** What a profile holds, as bits of ::KLDSEL_OPTION_CONTENT. A ranking that needs more fails with
+ * ::KLDSEL_ERROR_MISSING. */
+enum kldsel_content {
+  KLDSEL_CONTENT_VALUES = 1, /**< the similarities, for measure kl; and the means with them */
+  KLDSEL_CONTENT_MEANS = 2,  /**< the mean similarities, for measure cosine: half the time, and no room for
+                                  each filter */
+  KLDSEL_CONTENT_COUNTS = 4  /**< how many weights are positive and negative, for measure share */
 };
 
 /** @anchor cpu_level
@@ -434,7 +458,7 @@ KLDSEL_API kldsel_status kldsel_filter_matrix(const kldsel_tensor *tensor, const
  * @param y         M_y filters of as many elements; NULL for x itself
  * @param first_row first row of C, 0 to M_x - 1
  * @param rows      number of rows, 1 to M_x - first_row
- * @param options   granularity, CPU level, progress, allocator; may be NULL
+ * @param options   granularity, threads, CPU level, progress, allocator; may be NULL
  * @param[out] matrix @p count doubles, row-major [rows, M_y]; if cancelled, partly written
  * @param count     must be rows * M_y
  * @return OK, INVALID_ARGUMENT, MISMATCH (elements, channels, count), NOT_FINITE, TOO_LARGE, CANCELLED,
@@ -492,7 +516,7 @@ KLDSEL_API kldsel_status kldsel_rank(const double *scores, size_t n, const int64
 
 /** @} */
 /** @defgroup profile Profiles
- * What is kept of a layer: for each of the four signs its similarity profile c, where c_i is the mean of
+ * What is kept of a layer: for each sign its similarity profile c, where c_i is the mean of
  * C[i][j] over j != i, the mean of c, and the counts of positive and negative weights. It needs no
  * weights any more, can travel as an array of doubles, and is all that a ranking reads.
  * @{ */
@@ -501,12 +525,12 @@ KLDSEL_API kldsel_status kldsel_rank(const double *scores, size_t n, const int64
 typedef struct kldsel_profile kldsel_profile;
 
 /**
- * Makes a layer's profile for all four signs: two passes over the weights, O(M + K) memory for each thread,
- * never M x M. With ::KLDSEL_DISTRIBUTION_PAIRS it holds all similarities in place of c, with
+ * Makes a layer's profile, by default for all four signs: two passes over the weights, O(M + K) memory for
+ * each thread, never M x M. With ::KLDSEL_DISTRIBUTION_PAIRS it holds all similarities in place of c, with
  * ::KLDSEL_REFERENCE_WITHIN also the divergence within; both take O(M * M * K) time and O(M * K) scratch.
  * @param tensor      the layer
- * @param options     granularity, distribution, reference, temperature (of within), threads, CPU level,
- *                    progress, allocator; may be NULL
+ * @param options     signs, content, granularity, distribution, reference, temperature (of within), threads,
+ *                    CPU level, progress, allocator; may be NULL
  * @param[out] profile the new handle, independent of tensor and weights
  * @return OK, INVALID_ARGUMENT, NOT_FINITE, UNSUPPORTED (CPU level), TOO_LARGE, CANCELLED, OUT_OF_MEMORY
  */
@@ -532,7 +556,7 @@ KLDSEL_API int64_t kldsel_profile_elements(const kldsel_profile *profile);
 
 /**
  * Length of what kldsel_profile_values() gives: M (a profile), M(M-1)/2 or M(M-1) (pairs), and 0 if the
- * layer has fewer than two filters.
+ * layer has fewer than two filters or the profile holds no values of the sign.
  * @return OK, INVALID_ARGUMENT (unknown sign)
  */
 KLDSEL_API kldsel_status kldsel_profile_length(const kldsel_profile *profile, int32_t sign, size_t *length);
@@ -551,10 +575,12 @@ KLDSEL_API kldsel_status kldsel_profile_values(const kldsel_profile *profile, in
 
 /**
  * Writes a profile as plain doubles, from which kldsel_profile_import() makes it again, bit for bit.
- * Layout: 0 the number 1802265715, 1 format 1, 2 M, 3 K, 4 granularity, 5 distribution, 6 temperature of
+ * Layout: 0 the number 1802265715, 1 format, 2 M, 3 K, 4 granularity, 5 distribution, 6 temperature of
  * the divergences within (0: none held), 7 positive and 8 negative weights counted, 9-12 mean similarity of
  * sign 1 to 4 (NaN if M < 2), 13-16 divergence within of sign 1 to 4 (NaN if none), then the values of sign
- * 1 to 4.
+ * 1 to 4. That is format 1, of a profile that holds everything; format 2 has two more numbers before the
+ * values, ::KLDSEL_OPTION_SIGNS and ::KLDSEL_OPTION_CONTENT as they were when it was made (values with
+ * means), NaN for means, 0 for counts and no values where it holds none.
  * @param profile     the profile
  * @param[out] values receives the doubles if @p capacity is enough; may be NULL if @p capacity is 0
  * @param capacity    room in @p values
@@ -607,15 +633,18 @@ KLDSEL_API const char *kldsel_reason_text(int32_t reason);
  * @param options  measure, sign, reference, order, alignment, temperature, selection, allocator; may be NULL.
  *                 The budget of ::KLDSEL_OPTION_SELECT_PARAMETERS counts M * K for a layer.
  * @param[out] ranking the new handle, independent of the profiles
- * @return OK, INVALID_ARGUMENT, MISMATCH (how profiles were made; lengths, by index), MISSING (no divergence
- *         within, or one of another temperature), TOO_LARGE, OUT_OF_MEMORY
+ * @return OK, INVALID_ARGUMENT, MISMATCH (how profiles were made; lengths, by index), MISSING (a profile does
+ * not hold the sign or the content; no divergence within, or one of another temperature), TOO_LARGE,
+ * OUT_OF_MEMORY
  */
 KLDSEL_API kldsel_status kldsel_rank_profiles(const kldsel_profile *const *profiles, size_t count,
                                               const kldsel_profile *const *given, const int32_t *groups,
                                               const kldsel_options *options, kldsel_ranking **ranking);
 
 /**
- * kldsel_profile_create_many() and kldsel_rank_profiles() in one call.
+ * kldsel_profile_create_many() and kldsel_rank_profiles() in one call, which makes no more of the profiles
+ * than the ranking reads (so signs and content are not asked for), and keeps no more than it must: of
+ * measures cosine and share and of reference uniform a few numbers for each layer.
  * @param tensors  @p count layers in network order
  * @param count    1 or more
  * @param given    ::KLDSEL_REFERENCE_GIVEN only: @p count tensors, NULL entries for none; else NULL

@@ -8,6 +8,7 @@ from program import ProgramTest
 
 if __name__ == "__main__":
     ProgramTest.executable = sys.argv.pop(1)
+    from test_blas import BlasTest
     from test_hostile import HostileTest
     from test_reports import ReportTest, TableTest
     from test_usage import UsageTest

@@ -3,7 +3,7 @@
 
 import os
 
-from program import ProgramTest
+from program import ProgramTest, some
 from safetensors import network, pack
 
 GOOD = network(("a", "F32", [2, 1, 2], [1.0, -2.0, 3.0, -4.0]))
@@ -48,7 +48,7 @@ class UsageTest(ProgramTest):
             "select": ["", "-1", "1.5", "101%", "-1%", "%", "nan%", "1e30", "half", "99999999999999999999"],
         }
         for option, wrong in values.items():
-            for value in wrong:
+            for value in some(wrong, 3):
                 self.bad(f"--{option}={value}", path, says=f"--{option} '{value}'")
             self.bad(f"--{option}", wrong[-1], path, says=f"--{option} '{wrong[-1]}'")
         self.bad("--reference", "given", path, says="second network")

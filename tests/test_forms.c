@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every form and element type against the definition, of sizes about the edges of vectors, of lines worked on
+ * together and of tiles. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "definition.h"
+#include "forms.h"
+#include "support.h"
+#include "tolerance.h"
+
+/* The filters of a tensor of three axes as the library reads them; storing them is checked in test_filter.c.
+ */
+static struct layer layer_of(const kldsel_tensor *tensor, const struct shape *shape) {
+  kldsel_tensor *matrix = NULL;
+  size_t n = shape_weights(shape);
+  double *values = malloc(n * sizeof *values);
+  ck_assert_ptr_nonnull(values);
+  assert_ok(kldsel_filter_matrix(tensor, test_options, &matrix));
+  assert_ok(kldsel_tensor_values(matrix, values, n));
+  struct layer layer = layer_from("form", shape->filters, shape->channels, shape->kernel, values);
+  kldsel_tensor_free(matrix);
+  free(values);
+  return layer;
+}
+
+static void assert_near(double got, wide want, double bound, const char *what, int32_t sign, size_t i) {
+  double error = (double)wide_absolute((wide)got - want);
+  if (!(error <= bound))
+    ck_abort_msg("%s, sign %d, number %zu: got %.17g, expected %.17g, off by %.2e of %.2e", what, sign, i,
+                 got, (double)want, error, bound);
+}
+
+static void check_counts(const struct layer *layer, const double *exported) {
+  double positive = 0, negative = 0;
+  for (int64_t e = 0; e < layer->filters * layer_elements(layer); e++) {
+    positive += layer->weights[e] > 0;
+    negative += layer->weights[e] < 0;
+  }
+  ck_assert_double_eq(exported[7], positive);
+  ck_assert_double_eq(exported[8], negative);
+}
+
+static void check_sign(const struct layer *layer, int32_t sign, int32_t granularity,
+                       const kldsel_profile *profile, double mean, const char *what) {
+  size_t m = (size_t)layer->filters;
+  wide *matrix = wide_array(m * m), *want = wide_array(m);
+  double *got = calloc(m, sizeof *got);
+  ck_assert_ptr_nonnull(got);
+  define_matrix(layer, sign, granularity, matrix);
+  define_profile(matrix, layer->filters, want);
+  assert_ok(kldsel_profile_values(profile, sign, got, m));
+  struct similarity_bounds bounds =
+      bound_similarities(layer, sign, granularity, KLDSEL_DISTRIBUTION_PROFILE, got, m);
+  for (size_t i = 0; i < m; i++) assert_near(got[i], want[i], bounds.value, what, sign, i);
+  assert_near(mean, define_mean(want, m), bounds.mean, what, sign, m);
+  free(matrix);
+  free(want);
+  free(got);
+}
+
+static void check_form(const struct shape *shape, int32_t dtype, enum form form, uint64_t seed) {
+  void *buffer = random_weights(2 * shape_weights(shape), dtype, seed);
+  kldsel_tensor *tensor = form_view(buffer, shape, dtype, form);
+  struct layer layer = layer_of(tensor, shape);
+  char what[96];
+  snprintf(what, sizeof what, "%lldx%lldx%lld, dtype %d, form %d", (long long)shape->filters,
+           (long long)shape->channels, (long long)shape->kernel, dtype, (int)form);
+  for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
+    set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+    kldsel_profile *profile = profile_of(tensor);
+    size_t length = 0;
+    assert_ok(kldsel_profile_export(profile, NULL, 0, &length));
+    double *exported = calloc(length, sizeof *exported);
+    ck_assert_ptr_nonnull(exported);
+    assert_ok(kldsel_profile_export(profile, exported, length, &length));
+    check_counts(&layer, exported);
+    for (int32_t sign = 1; sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE && shape->filters > 1; sign++)
+      check_sign(&layer, sign, granularity, profile, exported[8 + sign], what);
+    free(exported);
+    kldsel_profile_free(profile);
+  }
+  layer_free(&layer);
+  kldsel_tensor_free(tensor);
+  free(buffer);
+}
+
+/* Sizes at either side of a vector (2, 4, 8), of lines and blocks of them (4, 16). */
+START_TEST(small_sizes_agree) {
+  int32_t dtype = 1 + _i;
+  struct generator g = {501 + (uint64_t)_i};
+  int count = test_quick() ? 4 : 60;
+  for (int s = 0; s < count; s++) {
+    struct shape shape = {1 + (int64_t)(next_bits(&g) % 20), 1 + (int64_t)(next_bits(&g) % 3),
+                          1 + (int64_t)(next_bits(&g) % 12)};
+    for (int form = 0; form < FORMS; form++) check_form(&shape, dtype, (enum form)form, 511 + (uint64_t)s);
+  }
+}
+END_TEST
+
+/* Sizes at either side of a tile (1024), and of a chunk of lines. */
+START_TEST(large_sizes_agree) {
+  static const struct shape shapes[] = {
+      {5, 1, 1023}, {6, 1, 1024}, {3, 5, 205},  {2, 3, 683},   {1023, 1, 2},
+      {1025, 1, 1}, {9, 1, 2057}, {18, 1, 900}, {4, 2, 33000},
+  };
+  int32_t dtype = 1 + _i;
+  for (size_t s = 0; s < COUNT(shapes) && !test_quick(); s++)
+    check_form(&shapes[s], dtype, (enum form)((s + (size_t)_i) % FORMS), 521 + s);
+  if (test_quick()) check_form(&shapes[3], dtype, (enum form)(_i % FORMS), 521);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("forms");
+  TCase *tests = add_case(suite, "definition");
+  tcase_add_loop_test(tests, small_sizes_agree, 0, KLDSEL_DTYPE_I8);
+  tcase_add_loop_test(tests, large_sizes_agree, 0, KLDSEL_DTYPE_I8);
+  return suite;
+}

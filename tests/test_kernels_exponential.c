@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vectorised exponentials and what is summed of them: error against 113 bits, and the same bits at every
+ * level. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../libkldsel/kernels_exponential.h"
+#include "definition.h"
+#include "kernel_levels.h"
+#include "layers.h"
+#include "support.h"
+
+static const struct exponential_kernels *kernels(int32_t level) {
+  return kernels_at(level)->exponentials;
+}
+
+/* Every level's result for one argument, which must be the same. */
+static double exponential_of(double x) {
+  double first = 0;
+  for (int32_t level = 1; level <= kldsel_cpu_level(); level++) {
+    double result = -1;
+    kernels(level)->exponentials(&x, 1, &result);
+    if (level == 1) first = result;
+    if (memcmp(&result, &first, sizeof first) != 0)
+      ck_abort_msg("exp(%a) is %a at level %d and %a at level 1", x, result, level, first);
+  }
+  return first;
+}
+
+static double worst_units;
+
+/* The unit in the last place is that of the result, 2^-1074 at least. Subnormal results round twice, by half
+ * a unit more. */
+static void check_exponential(double x) {
+  double got = exponential_of(x);
+  wide want = wide_exponential((wide)x);
+  int exponent;
+  frexp((double)want, &exponent);
+  double unit = ldexp(1, exponent - 53 < -1074 ? -1074 : exponent - 53);
+  double units = (double)(wide_absolute((wide)got - want) / (wide)unit);
+  bool normal = got >= DBL_MIN;
+  if (normal) worst_units = fmax(worst_units, units);
+  if (!(units < (normal ? 1.25 : 1.75))) ck_abort_msg("exp(%a): got %a, off by %.3f units", x, got, units);
+}
+
+START_TEST(exponentials_are_accurate) {
+  struct generator g = {211};
+  int count = test_quick() ? 2000 : 200000;
+  for (int i = 0; i < count; i++) {
+    double u = next_uniform(&g);
+    check_exponential(-708 * u);
+    check_exponential(709.78 * u);
+    check_exponential(-2 * u);
+    check_exponential(-745.2 + 37.2 * u); /* subnormal results */
+    check_exponential((u < 0.5 ? -1 : 1) * ldexp(1 + next_uniform(&g), -(int)(1100 * next_uniform(&g))));
+  }
+  /* Where r is largest: halfway between multiples of ln 2, and their neighbours. */
+  for (int k = -1074; k < 1024; k++) {
+    double halfway = (k + 0.5) * 0x1.62e42fefa39efp-1, whole = k * 0x1.62e42fefa39efp-1;
+    check_exponential(halfway);
+    check_exponential(nextafter(halfway, 1e3));
+    check_exponential(nextafter(halfway, -1e3));
+    check_exponential(whole);
+  }
+  printf("largest error of exp: %.4f units in the last place\n", worst_units);
+}
+END_TEST
+
+static void check_exact(double x, double want) {
+  double got = exponential_of(x);
+  ck_assert_msg(memcmp(&got, &want, sizeof got) == 0, "exp(%a) is %a, not %a", x, got, want);
+}
+
+START_TEST(ends_of_the_range) {
+  check_exact(0.0, 1);
+  check_exact(-0.0, 1);
+  check_exact(DBL_TRUE_MIN, 1);
+  check_exact(-DBL_TRUE_MIN, 1);
+  check_exact(-DBL_MIN, 1);
+  check_exact(0x1p-54, 1);
+  check_exact(-750, 0);
+  check_exact(-746, 0);
+  check_exact(-1e4, 0);
+  check_exact(-1e300, 0);
+  check_exact(-DBL_MAX, 0);
+  check_exact(-HUGE_VAL, 0);
+  check_exact(709.79, HUGE_VAL);
+  check_exact(1e4, HUGE_VAL);
+  check_exact(DBL_MAX, HUGE_VAL);
+  check_exact(HUGE_VAL, HUGE_VAL);
+  check_exact(-745.13, DBL_TRUE_MIN);
+  ck_assert(isnan(exponential_of(nan(""))));
+  ck_assert(isfinite(exponential_of(709.78)));
+}
+END_TEST
+
+enum {
+  MOST = 67
+};
+
+/* Values of trained layers, with a spread of their own for each length. */
+static void draw(double *x, size_t n, double spread) {
+  struct generator g = {223 + n};
+  for (size_t i = 0; i < n; i++) x[i] = spread * next_gaussian(&g);
+}
+
+static const double spreads[] = {1e-9, 1e-3, 0.3, 5, 100};
+
+static void assert_same(const double *a, const double *b, size_t n, const char *what, size_t length,
+                        int32_t level) {
+  ck_assert_msg(memcmp(a, b, n * sizeof *a) == 0, "%s of %zu: another result at level %d", what, length,
+                level);
+}
+
+/* Everything that a kernel makes of n values, one after the other. */
+static void all_results(int32_t level, const double *x, size_t n, double *results) {
+  const struct exponential_kernels *k = kernels(level);
+  double *end = results;
+  k->exponentials(x, n, end);
+  end += n;
+  k->scale(x, n, 0.1, 3, end);
+  end += n;
+  memcpy(end, x, n * sizeof *x);
+  k->log_densities(end, n, 0.7);
+  end += n;
+  k->range(x, n, end, end + 1);
+  end[2] = k->sum(x, n);
+  end[3] = k->sum_exponentials(x, n);
+  end[4] = k->sum_excess(x, n);
+  end[5] = k->sum_uniform_terms(x, n, 0.01);
+}
+
+enum {
+  RESULTS = 3 * MOST + 6
+};
+
+START_TEST(every_length_has_the_same_bits) {
+  double x[MOST], first[RESULTS], other[RESULTS];
+  for (size_t n = 1; n <= MOST; n++)
+    for (size_t s = 0; s < COUNT(spreads); s++) {
+      draw(x, n, spreads[s]);
+      poison(first, sizeof first);
+      all_results(1, x, n, first);
+      for (int32_t level = 2; level <= kldsel_cpu_level(); level++) {
+        poison(other, sizeof other);
+        all_results(level, x, n, other);
+        assert_same(first, other, RESULTS, "a result", n, level);
+      }
+      assert_poisoned(first + 3 * n + 6, (RESULTS - 3 * n - 6) * sizeof *first);
+      double in_place[MOST];
+      memcpy(in_place, x, n * sizeof *x);
+      kernels(kldsel_cpu_level())->exponentials(in_place, n, in_place);
+      assert_same(first, in_place, n, "exponentials in place", n, kldsel_cpu_level());
+    }
+}
+END_TEST
+
+/* exp(v) - 1 - v and v exp(v) - exp(v) + 1: near 0 by Taylor's series, as even 113 bits would cancel. */
+static void reference(wide v, wide *excess, wide *cross) {
+  wide density = wide_exponential(v), term = v;
+  *excess = density - 1 - v;
+  *cross = v * density - density + 1;
+  if (wide_absolute(v) > 1) return;
+  *excess = *cross = 0;
+  for (int k = 2; k < 40; k++) {
+    term *= v / k;
+    *excess += term;
+    *cross += term * (k - 1);
+  }
+}
+
+/* A compensated sum of terms of one sign is as good as its terms: these few units each, and u for the sum. */
+static void check_sum(double got, wide want, double units, const char *what, size_t n, double spread) {
+  double error = (double)wide_absolute((wide)got - want), bound = units * DBL_EPSILON / 2 * (double)want;
+  ck_assert_msg(error <= bound, "%s of %zu values of spread %g: got %.17g, expected %.17g", what, n, spread,
+                got, (double)want);
+}
+
+START_TEST(sums_are_accurate) {
+  double x[MOST];
+  for (size_t n = 1; n <= MOST; n++)
+    for (size_t s = 0; s < COUNT(spreads); s++) {
+      draw(x, n, spreads[s]);
+      wide exponentials = 0, excess = 0, terms = 0, magnitudes = 0, values = 0;
+      double lowest = x[0], highest = x[0], got_lowest, got_highest;
+      for (size_t i = 0; i < n; i++) {
+        wide one_excess, one_term;
+        wide one = (wide)x[i];
+        reference(one, &one_excess, &one_term);
+        exponentials += wide_exponential(one);
+        excess += one_excess;
+        terms += one_term;
+        values += one;
+        magnitudes += wide_absolute(one);
+        lowest = fmin(lowest, x[i]);
+        highest = fmax(highest, x[i]);
+      }
+      const struct exponential_kernels *k = kernels(kldsel_cpu_level());
+      check_sum(k->sum_exponentials(x, n), exponentials, 4, "exp", n, spreads[s]);
+      /* exp(1) - 1 - 1 is 0.7 with an error of 1.25 units of exp(1), 4 u, and so on. */
+      check_sum(k->sum_excess(x, n), excess, 24, "exp(v) - 1 - v", n, spreads[s]);
+      check_sum(k->sum_uniform_terms(x, n, 0), terms, 24, "v exp(v) - exp(v) + 1", n, spreads[s]);
+      ck_assert_double_le((double)wide_absolute((wide)k->sum(x, n) - values),
+                          2 * DBL_EPSILON * (double)wide_absolute(values) +
+                              64 * 0x1p-106 * (double)magnitudes);
+      k->range(x, n, &got_lowest, &got_highest);
+      ck_assert_double_eq(got_lowest, lowest);
+      ck_assert_double_eq(got_highest, highest);
+    }
+}
+END_TEST
+
+/* ---- moments of rows ---- */
+
+START_TEST(moments_are_those_of_the_columns) {
+  enum {
+    COLUMNS = 21,
+    STRIDE = 27
+  };
+  static double l[MOST_ROWS * STRIDE];
+  struct generator g = {227};
+  for (size_t i = 0; i < COUNT(l); i++) l[i] = 0.3 * next_gaussian(&g);
+  for (size_t rows = 1; rows <= MOST_ROWS; rows += rows < 4 ? 1 : 11)
+    for (size_t n = 1; n <= COLUMNS; n++) {
+      wide want = 0;
+      double first[2 * COLUMNS + 1];
+      for (int32_t level = 1; level <= kldsel_cpu_level(); level++) {
+        double got[2 * COLUMNS + 1];
+        poison(got, sizeof got);
+        double products = kernels(level)->row_moments(l, STRIDE, rows, n, got, got + COLUMNS);
+        got[2 * COLUMNS] = products;
+        assert_poisoned(got + n, (COLUMNS - n) * sizeof *got);
+        if (level == 1) memcpy(first, got, sizeof got);
+        assert_same(first, got, COUNT(got), "moments", n, level);
+      }
+      for (size_t k = 0; k < n; k++) {
+        wide density = 0, log_density = 0;
+        for (size_t r = 0; r < rows; r++) {
+          density += wide_exponential((wide)l[r * STRIDE + k]) / (wide)rows;
+          log_density += (wide)l[r * STRIDE + k] / (wide)rows;
+        }
+        ck_assert_double_le(fabs(first[k] - (double)density), 1e-15 * (double)density * 8);
+        ck_assert_double_le(fabs(first[COLUMNS + k] - (double)log_density), 1e-15);
+        for (size_t r = 0; r < rows; r++)
+          want +=
+              (wide_exponential((wide)l[r * STRIDE + k]) - density) * ((wide)l[r * STRIDE + k] - log_density);
+      }
+      ck_assert_double_le(fabs(first[2 * COLUMNS] - (double)want), 1e-13 * (double)want + 1e-30);
+    }
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("kernels_exponential");
+  TCase *tests = add_case(suite, "exponential");
+  tcase_add_test(tests, exponentials_are_accurate);
+  tcase_add_test(tests, ends_of_the_range);
+  tcase_add_test(tests, every_length_has_the_same_bits);
+  tcase_add_test(tests, sums_are_accurate);
+  tcase_add_test(tests, moments_are_those_of_the_columns);
+  return suite;
+}

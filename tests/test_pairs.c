@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pairs and the divergence within: on any number of threads, at every level, at the edges of tiles, and
+ * without an M x M matrix where nobody keeps one. What they are is test_definition's affair. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "layers.h"
+#include "support.h"
+
+static const double PROMISE = 1e-12;
+
+/* Around the library's tiles of 48 rows and blocks of 96, and panels of 24, 12, 8 and 4. */
+static const int64_t filter_counts[] = {2, 3, 4, 5, 11, 13, 24, 25, 47, 48, 49, 95, 96, 97, 145, 193, 300};
+
+static void both_wanted(void) {
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+}
+
+static double *export_of(const kldsel_profile *profile, size_t *length) {
+  assert_ok(kldsel_profile_export(profile, NULL, 0, length));
+  double *values = malloc(*length * sizeof *values);
+  ck_assert_ptr_nonnull(values);
+  assert_ok(kldsel_profile_export(profile, values, *length, length));
+  return values;
+}
+
+static void assert_near(const double *a, const double *b, size_t n, const char *what) {
+  for (size_t i = 0; i < n; i++)
+    if (!(fabs(a[i] - b[i]) <= PROMISE * fmax(fabs(a[i]), 1e-3)) && !(isnan(a[i]) && isnan(b[i])))
+      ck_abort_msg("%s: value %zu is %.17g and %.17g", what, i, a[i], b[i]);
+}
+
+START_TEST(threads_and_levels_agree) {
+  static const int32_t threads[] = {1, 2, 3, 8};
+  both_wanted();
+  for (size_t f = 0; f < COUNT(filter_counts); f += test_quick() ? 4 : 1)
+    for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
+      struct layer layer = layer_create(PATTERN_TRAINED, filter_counts[f], 32, 9,
+                                        241 + f); /* enough to be split over threads */
+      kldsel_tensor *tensor = layer_view(&layer);
+      double *first = NULL;
+      set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+      for (int32_t level = 1; level <= kldsel_cpu_level(); level++) {
+        double *of_level = NULL;
+        for (size_t t = 0; t < COUNT(threads); t++) {
+          char what[96];
+          snprintf(what, sizeof what, "%lld filters, granularity %d, level %d, %d threads",
+                   (long long)filter_counts[f], granularity, level, threads[t]);
+          set_int(KLDSEL_OPTION_CPU_LEVEL, level);
+          set_int(KLDSEL_OPTION_THREADS, threads[t]);
+          kldsel_profile *profile = profile_of(tensor);
+          size_t n = 0;
+          double *values = export_of(profile, &n);
+          kldsel_profile_free(profile);
+          if (!first) first = values;
+          if (!of_level) of_level = values;
+          assert_near(values, first, n, what);
+          /* The library's own products do not even differ in bits. */
+          if (level > KLDSEL_CPU_LEVEL_BASELINE)
+            ck_assert_msg(memcmp(values, of_level, n * sizeof *values) == 0, "%s: other bits", what);
+          if (values != first && values != of_level) free(values);
+        }
+        if (of_level != first) free(of_level);
+      }
+      free(first);
+      kldsel_tensor_free(tensor);
+      layer_free(&layer);
+    }
+}
+END_TEST
+
+/* The pairs are the elements of the matrix that pairwise cosine gives, in their order. */
+START_TEST(pairs_are_in_order) {
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  for (size_t f = 0; f < COUNT(filter_counts); f++) {
+    size_t m = (size_t)filter_counts[f], n = 0;
+    struct layer layer = layer_create(PATTERN_GAUSSIAN, filter_counts[f], 1, 7, 251 + f);
+    kldsel_tensor *tensor = layer_view(&layer), *positive = NULL, *negative = NULL;
+    double *matrix = malloc(m * m * sizeof *matrix);
+    ck_assert_ptr_nonnull(matrix);
+    assert_ok(kldsel_sign_split(tensor, KLDSEL_PART_POSITIVE, test_options, &positive));
+    assert_ok(kldsel_sign_split(tensor, KLDSEL_PART_NEGATIVE, test_options, &negative));
+    kldsel_profile *profile = profile_of(tensor);
+
+    double *all = similarities_of(profile, KLDSEL_SIGN_ALL, &n), *next = all;
+    assert_ok(kldsel_pairwise_cosine(tensor, NULL, 0, filter_counts[f], test_options, matrix, m * m));
+    for (size_t i = 0; i < m; i++) {
+      assert_near(next, matrix + i * m + i + 1, m - i - 1, "all");
+      next += m - i - 1;
+    }
+    ck_assert_ptr_eq(next, all + n);
+    double *crossed = similarities_of(profile, KLDSEL_SIGN_POSITIVE_NEGATIVE, &n);
+    next = crossed;
+    assert_ok(kldsel_pairwise_cosine(positive, negative, 0, filter_counts[f], test_options, matrix, m * m));
+    for (size_t i = 0; i < m; i++) {
+      assert_near(next, matrix + i * m, i, "positive-negative, left");
+      assert_near(next + i, matrix + i * m + i + 1, m - i - 1, "positive-negative, right");
+      next += m - 1;
+    }
+    ck_assert_ptr_eq(next, crossed + n);
+    free(all);
+    free(crossed);
+    free(matrix);
+    kldsel_profile_free(profile);
+    kldsel_tensor_free(positive);
+    kldsel_tensor_free(negative);
+    kldsel_tensor_free(tensor);
+    layer_free(&layer);
+  }
+}
+END_TEST
+
+/* Ranked from tensors the pairs are summed and let go, from profiles they are kept: at 0.125 the first time,
+ * at the next number below both times. */
+START_TEST(streamed_is_as_kept) {
+  static const enum pattern patterns[] = {PATTERN_GAUSSIAN,   PATTERN_TRAINED,  PATTERN_SPARSE,
+                                          PATTERN_DUPLICATED, PATTERN_OPPOSITE, PATTERN_ROTATED,
+                                          PATTERN_ZEROS,      PATTERN_HUGE};
+  const double temperatures[] = {nextafter(0.125, 0), 0.125, 1, 30};
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  for (size_t p = 0; p < COUNT(patterns); p++) {
+    struct layer layer = layer_create(patterns[p], 101, 3, 9, 261);
+    kldsel_tensor *tensor = layer_view(&layer);
+    kldsel_profile *profile = profile_of(tensor);
+    for (size_t t = 0; t < COUNT(temperatures); t++)
+      for (int32_t sign = 1; sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE; sign++) {
+        double kept, streamed;
+        kldsel_ranking *ranking = NULL;
+        set_int(KLDSEL_OPTION_SIGN, sign);
+        set_double(KLDSEL_OPTION_TEMPERATURE, temperatures[t]);
+        rank_scores(&profile, 1, NULL, NULL, &kept, NULL);
+        assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)&tensor, 1, NULL, NULL, test_options,
+                                      &ranking));
+        assert_ok(kldsel_ranking_layer(ranking, 0, &streamed, NULL, NULL, NULL));
+        kldsel_ranking_free(ranking);
+        ck_assert_msg(fabs(streamed - kept) <= PROMISE * kept + 1e-30,
+                      "%s, sign %d, temperature %g: streamed %.17g, kept %.17g", layer.name, sign,
+                      temperatures[t], streamed, kept);
+      }
+    kldsel_profile_free(profile);
+    kldsel_tensor_free(tensor);
+    layer_free(&layer);
+  }
+}
+END_TEST
+
+/* No allocation comes near M x M doubles unless a profile is to hold them. */
+START_TEST(no_matrix_is_allocated) {
+  enum {
+    FILTERS = 2000,
+    MATRIX_BYTES = FILTERS * FILTERS * 8
+  };
+  static double weights[2 * FILTERS];
+  for (int i = 0; i < 2 * FILTERS; i++) weights[i] = sin(i * 3.7);
+  kldsel_tensor *tensor = matrix_view(weights, FILTERS, 2);
+  kldsel_ranking *ranking = NULL;
+  test_memory.limit = MATRIX_BYTES / 8;
+  set_int(KLDSEL_OPTION_THREADS, 2);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  assert_ok(
+      kldsel_rank_tensors((const kldsel_tensor *const *)&tensor, 1, NULL, NULL, test_options, &ranking));
+  kldsel_ranking_free(ranking);
+  set_int(KLDSEL_OPTION_REFERENCE, 0);
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  assert_ok(
+      kldsel_rank_tensors((const kldsel_tensor *const *)&tensor, 1, NULL, NULL, test_options, &ranking));
+  kldsel_ranking_free(ranking);
+  kldsel_profile *profile;
+  ck_assert_int_eq(kldsel_profile_create(tensor, test_options, &profile), KLDSEL_ERROR_OUT_OF_MEMORY);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("pairs");
+  TCase *tests = add_case(suite, "pairs");
+  tcase_add_test(tests, threads_and_levels_agree);
+  tcase_add_test(tests, pairs_are_in_order);
+  tcase_add_test(tests, streamed_is_as_kept);
+  tcase_add_test(tests, no_matrix_is_allocated);
+  return suite;
+}
