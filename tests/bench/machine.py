@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the measurements were made on."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+# Load average up to which a machine counts as quiet.
+QUIET = 0.5
+
+
+def first_value(path: str, key: str) -> str | None:
+    """Return what follows "key:" or "key=" in a file."""
+    try:
+        for line in Path(path).read_text().splitlines():
+            for sign in ":=":
+                name, found, value = line.partition(sign)
+                if found and name.strip() == key:
+                    return value.strip().strip('"')
+    except OSError:
+        pass
+    return None
+
+
+def caches() -> list[str]:
+    """Return the first processor's caches, as "L1 Data 32K"."""
+    found = []
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        found.append(f"L{level} {kind.lower()} {size}")
+    return found
+
+
+def busy(machine: dict) -> str | None:
+    """Return what to say of a machine that had other work at the start."""
+    if machine["load"] <= QUIET:
+        return None
+    return (
+        f"other work kept the machine busy (load average {machine['load']} at the start): "
+        "these times are no measurement of a quiet one"
+    )
+
+
+def describe() -> dict:
+    """Return processor, memory, system, compiler and how busy it is."""
+    compiler = subprocess.run(
+        ["cc", "--version"], capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    memory = first_value("/proc/meminfo", "MemTotal")
+    family, model = first_value("/proc/cpuinfo", "cpu family"), first_value("/proc/cpuinfo", "model")
+    return {
+        "processor": first_value("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
+        "architecture": platform.machine(),
+        "family_model": f"{family}/{model}" if family else None,
+        "cores": len(os.sched_getaffinity(0)),
+        "caches": caches(),
+        "memory_gib": round(int(memory.split()[0]) / 2**20, 1) if memory else None,
+        "system": first_value("/etc/os-release", "PRETTY_NAME"),
+        "kernel": platform.release(),
+        "compiler": compiler[0] if compiler else None,
+        "load": round(os.getloadavg()[0], 1),
+        "virtual": "hypervisor" in (first_value("/proc/cpuinfo", "flags") or "").split(),
+    }
