@@ -58,18 +58,19 @@ def test_what_runs_is_told() -> None:
     assert found.version == ".".join(str(number) for number in _abi.VERSION)
 
 
-def test_bundled_first(package: Path) -> None:
-    bundled = package / SONAME
-    shutil.copy(real(), bundled)
-    result = run(package, **{VARIABLE: "/nonexistent/libkldsel.so"})
-    assert result.stdout.split()[::2] == ["bundled", str(bundled)], result.stderr
-
-
-def test_then_the_variable(package: Path, tmp_path: Path) -> None:
+def test_the_variable_first(package: Path, tmp_path: Path) -> None:
+    shutil.copy(real(), package / SONAME)
     named = tmp_path / "elsewhere.so"
     shutil.copy(real(), named)
-    result = run(package, LD_LIBRARY_PATH=str(tmp_path / "empty"), **{VARIABLE: str(named)})
+    result = run(package, **{VARIABLE: str(named)})
     assert result.stdout.split()[::2] == [VARIABLE, str(named)], result.stderr
+
+
+def test_then_the_bundled_one(package: Path) -> None:
+    bundled = package / SONAME
+    shutil.copy(real(), bundled)
+    result = run(package, LD_LIBRARY_PATH="/nonexistent", **{VARIABLE: ""})
+    assert result.stdout.split()[::2] == ["bundled", str(bundled)], result.stderr
 
 
 def test_then_the_system(package: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
     handle: Any  # a ctypes.CDLL, whose functions have their signatures
     path: str
-    origin: str  # "bundled", "KLDSEL_LIBRARY" or "system"
+    origin: str  # "KLDSEL_LIBRARY", "bundled" or "system"
     version: str
 
 
@@ -78,11 +78,11 @@ def text(value: bytes) -> str:
 
 
 def _candidate() -> tuple[str, str]:
-    if BUNDLED.is_file():
-        return str(BUNDLED), "bundled"
     named = os.environ.get(VARIABLE)
     if named:
         return named, VARIABLE
+    if BUNDLED.is_file():
+        return str(BUNDLED), "bundled"
     return SONAME, "system"
 
 

@@ -94,7 +94,7 @@ class LibraryFile(NamedTuple):
     """The shared library that runs."""
 
     path: str
-    origin: str  #: how it was found: bundled, KLDSEL_LIBRARY or system
+    origin: str  #: how it was found: KLDSEL_LIBRARY, bundled or system
 
 
 def library_file() -> LibraryFile:
@@ -102,8 +102,8 @@ def library_file() -> LibraryFile:
 
     It is looked for
 
-    1. in the package, where a wheel bundles it,
-    2. where the environment variable `KLDSEL_LIBRARY` points, if none is bundled,
+    1. where the environment variable `KLDSEL_LIBRARY` points,
+    2. in the package, where a wheel bundles it,
     3. where the dynamic loader finds it: installed on the system, or on `LD_LIBRARY_PATH`.
     """
     found = find()
