@@ -251,12 +251,13 @@ kldsel_status kldsel_profile_create(const kldsel_tensor *tensor, const kldsel_op
   return kldsel_profiles_create(&tensor, 1, &chosen, NAME_ONE, PROFILES_FOR_ANYTHING, profile);
 }
 
-kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *tensors, size_t count,
+kldsel_status kldsel_profile_create_many(kldsel_tensor *const *tensors, size_t count,
                                          const kldsel_options *options, kldsel_profile **profiles) {
   REQUIRE_NOT_NULL(tensors);
   REQUIRE(count > 0, "count is 0");
   for (size_t i = 0; i < count; i++) REQUIRE(tensors[i] != NULL, "tensors[%zu] is NULL", i);
   REQUIRE_NOT_NULL(profiles);
   struct kldsel_options chosen = kldsel_options_or_default(options);
-  return kldsel_profiles_create(tensors, count, &chosen, NAMES_OWN, PROFILES_FOR_ANYTHING, profiles);
+  return kldsel_profiles_create((const kldsel_tensor *const *)tensors, count, &chosen, NAMES_OWN,
+                                PROFILES_FOR_ANYTHING, profiles);
 }

@@ -83,7 +83,7 @@ static kldsel_status check_choices(const struct kldsel_options *options, int has
 }
 
 /* Profiles compare only if they were made alike. */
-static kldsel_status check_alike(const struct kldsel_profile *const *profiles, size_t count, const char *name,
+static kldsel_status check_alike(struct kldsel_profile *const *profiles, size_t count, const char *name,
                                  int32_t granularity, int32_t distribution) {
   for (size_t i = 0; i < count; i++) {
     if (profiles[i] == NULL) continue;
@@ -110,7 +110,7 @@ static int32_t content_read(int32_t measure, int32_t reference) {
   }
 }
 
-static kldsel_status check_held(const struct kldsel_profile *const *profiles, size_t count, const char *name,
+static kldsel_status check_held(struct kldsel_profile *const *profiles, size_t count, const char *name,
                                 const struct kldsel_options *options) {
   static const char *const sign_names[] = {"all", "positive", "negative", "positive-negative"};
   int32_t measure = kldsel_measure_of(options), sign = kldsel_sign_of(options) - 1;
@@ -130,9 +130,8 @@ static kldsel_status check_held(const struct kldsel_profile *const *profiles, si
   return KLDSEL_OK;
 }
 
-static kldsel_status check_profiles(const kldsel_profile *const *profiles, size_t count,
-                                    const kldsel_profile *const *given,
-                                    const struct kldsel_options *options) {
+static kldsel_status check_profiles(kldsel_profile *const *profiles, size_t count,
+                                    kldsel_profile *const *given, const struct kldsel_options *options) {
   for (size_t i = 0; i < count; i++) REQUIRE(profiles[i] != NULL, "profiles[%zu] is NULL", i);
   TRY(check_choices(options, given != NULL));
   int32_t granularity = options->granularity != 0 ? (int32_t)options->granularity : profiles[0]->granularity;
@@ -164,9 +163,9 @@ static struct columns divide(void *memory, size_t count) {
   return columns;
 }
 
-static kldsel_status score_all(const kldsel_profile *const *profiles, size_t count,
-                               const kldsel_profile *const *given, const int32_t *group_numbers,
-                               const struct kldsel_options *options, double *scores, int32_t *reasons) {
+static kldsel_status score_all(kldsel_profile *const *profiles, size_t count, kldsel_profile *const *given,
+                               const int32_t *group_numbers, const struct kldsel_options *options,
+                               double *scores, int32_t *reasons) {
   struct groups groups;
   TRY(kldsel_groups_create(group_numbers, count, &options->allocator, &groups));
   kldsel_status status = KLDSEL_OK;
@@ -176,8 +175,8 @@ static kldsel_status score_all(const kldsel_profile *const *profiles, size_t cou
   return status;
 }
 
-static kldsel_status fill(struct kldsel_ranking *ranking, const kldsel_profile *const *profiles,
-                          const kldsel_profile *const *given, const int32_t *groups,
+static kldsel_status fill(struct kldsel_ranking *ranking, kldsel_profile *const *profiles,
+                          kldsel_profile *const *given, const int32_t *groups,
                           const struct kldsel_options *options, struct columns columns) {
   size_t count = ranking->count;
   TRY(score_all(profiles, count, given, groups, options, columns.scores, columns.reasons));
@@ -212,8 +211,8 @@ static kldsel_status create_ranking(size_t count, const struct allocator *alloca
   return KLDSEL_OK;
 }
 
-kldsel_status kldsel_rank_profiles(const kldsel_profile *const *profiles, size_t count,
-                                   const kldsel_profile *const *given, const int32_t *groups,
+kldsel_status kldsel_rank_profiles(kldsel_profile *const *profiles, size_t count,
+                                   kldsel_profile *const *given, const int32_t *groups,
                                    const kldsel_options *options, kldsel_ranking **ranking) {
   REQUIRE_NOT_NULL(profiles);
   REQUIRE(count > 0, "count is 0");
@@ -245,16 +244,15 @@ static kldsel_status rank_all(const kldsel_tensor *const *tensors, size_t count,
                    kldsel_reference_of(options) == KLDSEL_REFERENCE_UNIFORM;
   TRY(kldsel_profiles_create(tensors, total, options, has_given ? NAMES_WITH_GIVEN : NAMES_OWN,
                              by_uniform ? PROFILES_FOR_UNIFORM : PROFILES_FOR_ANYTHING, profiles));
-  const kldsel_profile *const *made = (const kldsel_profile *const *)profiles;
   kldsel_status status =
-      kldsel_rank_profiles(made, count, has_given ? made + count : NULL, groups, options, ranking);
+      kldsel_rank_profiles(profiles, count, has_given ? profiles + count : NULL, groups, options, ranking);
   for (size_t i = 0; i < total; i++) kldsel_profile_free(profiles[i]);
   return status;
 }
 
-kldsel_status kldsel_rank_tensors(const kldsel_tensor *const *tensors, size_t count,
-                                  const kldsel_tensor *const *given, const int32_t *groups,
-                                  const kldsel_options *options, kldsel_ranking **ranking) {
+kldsel_status kldsel_rank_tensors(kldsel_tensor *const *tensors, size_t count, kldsel_tensor *const *given,
+                                  const int32_t *groups, const kldsel_options *options,
+                                  kldsel_ranking **ranking) {
   REQUIRE_NOT_NULL(tensors);
   REQUIRE(count > 0, "count is 0");
   for (size_t i = 0; i < count; i++) REQUIRE(tensors[i] != NULL, "tensors[%zu] is NULL", i);

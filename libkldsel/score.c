@@ -11,8 +11,8 @@
 
 /* One group's work: its layers, and for kl their distributions, then those of the given profiles. */
 struct scoring {
-  const struct kldsel_profile *const *profiles;
-  const struct kldsel_profile *const *given;
+  struct kldsel_profile *const *profiles;
+  struct kldsel_profile *const *given;
   const struct group *group;
   const struct kldsel_options *options;
   int sign; /* from 0 */
@@ -213,9 +213,9 @@ static kldsel_status score_kl(const struct scoring *scoring) {
   }
 }
 
-kldsel_status kldsel_score_group(const struct kldsel_profile *const *profiles,
-                                 const struct kldsel_profile *const *given, const struct group *group,
-                                 const struct kldsel_options *options, double *scores, int32_t *reasons) {
+kldsel_status kldsel_score_group(struct kldsel_profile *const *profiles, struct kldsel_profile *const *given,
+                                 const struct group *group, const struct kldsel_options *options,
+                                 double *scores, int32_t *reasons) {
   struct scoring scoring = {profiles, given, group, options, kldsel_sign_of(options) - 1, NULL, NULL};
   scoring.scores = scores;
   scoring.reasons = reasons;

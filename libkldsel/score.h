@@ -8,8 +8,8 @@
 
 /* Scores the layers of a group: writes scores[layer] and reasons[layer] of its members only. given is NULL or
  * has an entry for every layer. */
-kldsel_status kldsel_score_group(const struct kldsel_profile *const *profiles,
-                                 const struct kldsel_profile *const *given, const struct group *group,
-                                 const struct kldsel_options *options, double *scores, int32_t *reasons);
+kldsel_status kldsel_score_group(struct kldsel_profile *const *profiles, struct kldsel_profile *const *given,
+                                 const struct group *group, const struct kldsel_options *options,
+                                 double *scores, int32_t *reasons);
 
 #endif

@@ -134,11 +134,10 @@ void assert_part(const kldsel_profile *part, const kldsel_profile *whole, int32_
   free(want);
 }
 
-void rank_scores(kldsel_profile *const *profiles, size_t count, const kldsel_profile *const *given,
+void rank_scores(kldsel_profile *const *profiles, size_t count, kldsel_profile *const *given,
                  const int32_t *groups, double *scores, int64_t *order) {
   kldsel_ranking *ranking = NULL;
-  assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)profiles, count, given, groups, test_options,
-                                 &ranking));
+  assert_ok(kldsel_rank_profiles(profiles, count, given, groups, test_options, &ranking));
   ck_assert_uint_eq(kldsel_ranking_size(ranking), count);
   for (size_t l = 0; l < count; l++)
     assert_ok(kldsel_ranking_layer(ranking, l, &scores[l], NULL, NULL, NULL));

@@ -43,7 +43,7 @@ void assert_close_profiles(const struct layer *layer, int32_t granularity, const
                            const kldsel_profile *b, const int64_t *order, const char *what);
 
 /** Ranks profiles with test_options and writes their scores, and their order if not NULL. */
-void rank_scores(kldsel_profile *const *profiles, size_t count, const kldsel_profile *const *given,
+void rank_scores(kldsel_profile *const *profiles, size_t count, kldsel_profile *const *given,
                  const int32_t *groups, double *scores, int64_t *order);
 
 /** Asserts that two arrays of doubles have the same bits. */

@@ -66,8 +66,8 @@ double kl(enum handmade_layer a, enum handmade_layer b) {
 }
 
 kldsel_ranking *rank_layers(kldsel_profile **layers, const int *numbers, size_t count,
-                            const kldsel_profile *const *given, const int32_t *groups) {
-  const kldsel_profile *list[MOST_LAYERS];
+                            kldsel_profile *const *given, const int32_t *groups) {
+  kldsel_profile *list[MOST_LAYERS];
   for (size_t i = 0; i < count; i++) list[i] = layers[numbers[i]];
   kldsel_ranking *ranking = NULL;
   assert_ok(kldsel_rank_profiles(list, count, given, groups, test_options, &ranking));

@@ -56,7 +56,7 @@ enum {
 
 /** Ranks layers of these numbers with test_options. */
 kldsel_ranking *rank_layers(kldsel_profile **layers, const int *numbers, size_t count,
-                            const kldsel_profile *const *given, const int32_t *groups);
+                            kldsel_profile *const *given, const int32_t *groups);
 
 /** Asserts that a layer has this score, or none for this reason; that all layers are in this order. */
 void assert_score(const kldsel_ranking *ranking, size_t layer, double expected);

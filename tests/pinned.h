@@ -131,7 +131,7 @@
     kldsel_options *, int64_t *, int64_t *, int32_t *)) \
   X(kldsel_status, kldsel_profile_create, (const kldsel_tensor *, const kldsel_options *, \
     kldsel_profile **)) \
-  X(kldsel_status, kldsel_profile_create_many, (const kldsel_tensor *const *, size_t, const \
+  X(kldsel_status, kldsel_profile_create_many, (kldsel_tensor *const *, size_t, const \
     kldsel_options *, kldsel_profile **)) \
   X(int64_t, kldsel_profile_filters, (const kldsel_profile *)) \
   X(int64_t, kldsel_profile_elements, (const kldsel_profile *)) \
@@ -142,9 +142,9 @@
     kldsel_profile **)) \
   X(void, kldsel_profile_free, (kldsel_profile *)) \
   X(const char *, kldsel_reason_text, (int32_t)) \
-  X(kldsel_status, kldsel_rank_profiles, (const kldsel_profile *const *, size_t, const \
+  X(kldsel_status, kldsel_rank_profiles, (kldsel_profile *const *, size_t, \
     kldsel_profile *const *, const int32_t *, const kldsel_options *, kldsel_ranking **)) \
-  X(kldsel_status, kldsel_rank_tensors, (const kldsel_tensor *const *, size_t, const kldsel_tensor \
+  X(kldsel_status, kldsel_rank_tensors, (kldsel_tensor *const *, size_t, kldsel_tensor \
     *const *, const int32_t *, const kldsel_options *, kldsel_ranking **)) \
   X(size_t, kldsel_ranking_size, (const kldsel_ranking *)) \
   X(kldsel_status, kldsel_ranking_layer, (const kldsel_ranking *, size_t, double *, int64_t *, \

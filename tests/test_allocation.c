@@ -23,7 +23,7 @@ static uint8_t bytes[6 * 4];
 static float large[LARGE_ROWS * LARGE_COLUMNS];
 
 static kldsel_tensor *matrix, *columns, *integers, *quantized, *large_rows, *large_columns;
-static const kldsel_tensor *layers[LAYERS], *given[LAYERS];
+static kldsel_tensor *layers[LAYERS], *given[LAYERS];
 static kldsel_profile *profiles[LAYERS];
 static double exported[256];
 static size_t exported_length;
@@ -112,11 +112,9 @@ DEFINE_PROFILE_CALL(profile_create_quantized, kldsel_profile_create(quantized, t
 DEFINE_PROFILE_CALL(profile_create_large, kldsel_profile_create(large_rows, test_options, &out))
 DEFINE_PROFILE_CALL(profile_create_large_columns, kldsel_profile_create(large_columns, test_options, &out))
 DEFINE_PROFILE_CALL(profile_import, kldsel_profile_import(exported, exported_length, test_options, &out))
-DEFINE_RANKING_CALL(rank_profiles, kldsel_rank_profiles((const kldsel_profile *const *)profiles, LAYERS, NULL,
-                                                        groups, test_options, &out))
+DEFINE_RANKING_CALL(rank_profiles, kldsel_rank_profiles(profiles, LAYERS, NULL, groups, test_options, &out))
 DEFINE_RANKING_CALL(rank_profiles_given,
-                    kldsel_rank_profiles((const kldsel_profile *const *)profiles, LAYERS,
-                                         (const kldsel_profile *const *)profiles, NULL, test_options, &out))
+                    kldsel_rank_profiles(profiles, LAYERS, profiles, NULL, test_options, &out))
 DEFINE_RANKING_CALL(rank_tensors, kldsel_rank_tensors(layers, LAYERS, NULL, NULL, test_options, &out))
 DEFINE_RANKING_CALL(rank_tensors_given,
                     kldsel_rank_tensors(layers, LAYERS, given, groups, test_options, &out))

@@ -195,7 +195,7 @@ START_TEST(others_is_the_mean_of_each) {
   for (int l = 0; l < COUNT_OF_LAYERS; l++) {
     double sum = 0, bound = 0;
     for (int m = 0; m < COUNT_OF_LAYERS; m++) {
-      const kldsel_profile *given[COUNT_OF_LAYERS] = {0};
+      kldsel_profile *given[COUNT_OF_LAYERS] = {0};
       given[l] = profiles[m];
       rank_scores(profiles, COUNT_OF_LAYERS, given, NULL, one, NULL);
       if (m != l) {

@@ -161,8 +161,7 @@ START_TEST(parts_of_many_at_once) {
     for (int32_t content = 0; content <= MOST_CONTENT; content++) {
       set_int(KLDSEL_OPTION_SIGNS, signs);
       set_int(KLDSEL_OPTION_CONTENT, content);
-      assert_ok(kldsel_profile_create_many((const kldsel_tensor *const *)tensors, COUNT(shapes), test_options,
-                                           parts));
+      assert_ok(kldsel_profile_create_many(tensors, COUNT(shapes), test_options, parts));
       for (size_t s = 0; s < COUNT(shapes); s++) {
         assert_part(parts[s], whole[s], signs, content, "many");
         kldsel_profile_free(parts[s]);
@@ -217,9 +216,9 @@ END_TEST
 
 /* The message of a ranking of {whole, part}, or of it by {NULL, part} as given; NULL where it must succeed.
  */
-static void assert_missing(const kldsel_profile *part, bool as_given, const char *message) {
+static void assert_missing(kldsel_profile *part, bool as_given, const char *message) {
   kldsel_profile *whole = part_of_three(0, 0);
-  const kldsel_profile *profiles[] = {whole, as_given ? whole : part}, *given[] = {NULL, part};
+  kldsel_profile *profiles[] = {whole, as_given ? whole : part}, *given[] = {NULL, part};
   kldsel_ranking *ranking = NULL;
   if (message == NULL) {
     assert_ok(kldsel_rank_profiles(profiles, 2, as_given ? given : NULL, NULL, test_options, &ranking));

@@ -125,7 +125,7 @@ static void check_ranking(const struct network *net, const struct question *q, k
 static void check_question(const struct network *net, const struct question *q) {
   const int32_t *groups = q->alignment == KLDSEL_ALIGNMENT_INDEX ? net->by_filters : NULL;
   struct expected *want = calloc(net->count, sizeof *want);
-  const kldsel_profile **given = calloc(net->count, sizeof *given);
+  kldsel_profile **given = calloc(net->count, sizeof *given);
   ck_assert(want && given);
   expected_scores(net->known, net->count, groups, q, want);
   bool needs_given = q->measure == KLDSEL_MEASURE_KL && q->reference == KLDSEL_REFERENCE_GIVEN;
@@ -138,13 +138,12 @@ static void check_question(const struct network *net, const struct question *q) 
   set_int(KLDSEL_OPTION_REFERENCE, q->reference);
   set_int(KLDSEL_OPTION_ALIGNMENT, q->alignment);
   kldsel_ranking *ranking = NULL;
-  assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)net->profiles, net->count,
-                                 needs_given ? given : NULL, groups, test_options, &ranking));
+  assert_ok(kldsel_rank_profiles(net->profiles, net->count, needs_given ? given : NULL, groups, test_options,
+                                 &ranking));
   check_ranking(net, q, ranking, want);
   /* Of tensors, divergences from uniform are made without keeping what they are of. */
   if (q->measure == KLDSEL_MEASURE_KL && q->reference == KLDSEL_REFERENCE_UNIFORM) {
-    assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)net->tensors, net->count, NULL, groups,
-                                  test_options, &ranking));
+    assert_ok(kldsel_rank_tensors(net->tensors, net->count, NULL, groups, test_options, &ranking));
     check_ranking(net, q, ranking, want);
   }
   free(want);
@@ -191,8 +190,7 @@ static void check_at(struct network *net, int32_t granularity, double temperatur
   for (int32_t distribution = 1; distribution < DISTRIBUTIONS; distribution++) {
     set_int(KLDSEL_OPTION_DISTRIBUTION, distribution);
     set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
-    assert_ok(kldsel_profile_create_many((const kldsel_tensor *const *)net->tensors, net->count, test_options,
-                                         net->profiles));
+    assert_ok(kldsel_profile_create_many(net->tensors, net->count, test_options, net->profiles));
     check_profiles(net, distribution);
     for (size_t l = 0; l < net->count; l++) kldsel_profile_free(net->profiles[l]);
   }

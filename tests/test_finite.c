@@ -133,9 +133,8 @@ START_TEST(first_not_finite_on_any_thread) {
                        KLDSEL_ERROR_NOT_FINITE, "tensor: weight at [6, 45] is nan");
       kldsel_profile *profiles[LAYERS];
       poison(profiles, sizeof profiles);
-      assert_error(
-          kldsel_profile_create_many((const kldsel_tensor *const *)tensors, LAYERS, test_options, profiles),
-          KLDSEL_ERROR_NOT_FINITE, "tensors[3]: weight at [6, 45] is nan");
+      assert_error(kldsel_profile_create_many(tensors, LAYERS, test_options, profiles),
+                   KLDSEL_ERROR_NOT_FINITE, "tensors[3]: weight at [6, 45] is nan");
       assert_poisoned(profiles, sizeof profiles);
     }
   for (int l = 0; l < LAYERS; l++) kldsel_tensor_free(tensors[l]);

@@ -178,7 +178,7 @@ START_TEST(divergence_of_equal_profiles_is_0) {
   kldsel_profile *profiles[3] = {layer_profile(&layer)};
   profiles[1] = rearranged(profiles[0], order, 1);
   profiles[2] = rearranged(profiles[0], NULL, 1);
-  const kldsel_profile *given[3] = {profiles[2], profiles[0], profiles[1]};
+  kldsel_profile *given[3] = {profiles[2], profiles[0], profiles[1]};
   for (int32_t sign = 1; sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE; sign++)
     for (int32_t reference = KLDSEL_REFERENCE_OTHERS; reference <= KLDSEL_REFERENCE_GIVEN; reference++) {
       if (reference == KLDSEL_REFERENCE_WITHIN) continue;
@@ -217,8 +217,8 @@ START_TEST(repeated_profiles_diverge_alike) {
     repeated[l] = rearranged(once[l], NULL, (size_t)(2 + l));
     layer_free(&layer);
   }
-  const kldsel_profile *given[LAYERS] = {once[1], repeated[2], repeated[0]};
-  const kldsel_profile *given_repeated[LAYERS] = {repeated[1], once[2], once[0]};
+  kldsel_profile *given[LAYERS] = {once[1], repeated[2], repeated[0]};
+  kldsel_profile *given_repeated[LAYERS] = {repeated[1], once[2], once[0]};
   for (int32_t sign = 1; sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE; sign++)
     for (size_t r = 0; r < COUNT(references); r++) {
       double scores[LAYERS], scores_repeated[LAYERS];

@@ -185,8 +185,7 @@ START_TEST(many_at_once_have_the_same_bits) {
   }
   for (size_t t = 0; t < COUNT(threads); t++) {
     set_int(KLDSEL_OPTION_THREADS, threads[t]);
-    assert_ok(
-        kldsel_profile_create_many((const kldsel_tensor *const *)tensors, LAYERS, test_options, together));
+    assert_ok(kldsel_profile_create_many(tensors, LAYERS, test_options, together));
     for (size_t l = 0; l < LAYERS; l++) {
       assert_same_profile(alone[l], together[l], "made together and alone");
       kldsel_profile_free(together[l]);
@@ -198,8 +197,7 @@ START_TEST(many_at_once_have_the_same_bits) {
     for (size_t t = 0; t < COUNT(threads); t++) {
       kldsel_ranking *ranking = NULL;
       set_int(KLDSEL_OPTION_THREADS, threads[t]);
-      assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)tensors, LAYERS, NULL, NULL, test_options,
-                                    &ranking));
+      assert_ok(kldsel_rank_tensors(tensors, LAYERS, NULL, NULL, test_options, &ranking));
       for (size_t l = 0; l < LAYERS; l++) {
         assert_ok(kldsel_ranking_layer(ranking, l, &score, NULL, NULL, NULL));
         ck_assert_int_eq(isnan(score), isnan(first[l]));

@@ -133,8 +133,7 @@ START_TEST(streamed_is_as_kept) {
         set_int(KLDSEL_OPTION_SIGN, sign);
         set_double(KLDSEL_OPTION_TEMPERATURE, temperatures[t]);
         rank_scores(&profile, 1, NULL, NULL, &kept, NULL);
-        assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)&tensor, 1, NULL, NULL, test_options,
-                                      &ranking));
+        assert_ok(kldsel_rank_tensors(&tensor, 1, NULL, NULL, test_options, &ranking));
         assert_ok(kldsel_ranking_layer(ranking, 0, &streamed, NULL, NULL, NULL));
         kldsel_ranking_free(ranking);
         ck_assert_msg(fabs(streamed - kept) <= PROMISE * kept + 1e-30,
@@ -161,13 +160,11 @@ START_TEST(no_matrix_is_allocated) {
   test_memory.limit = MATRIX_BYTES / 8;
   set_int(KLDSEL_OPTION_THREADS, 2);
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
-  assert_ok(
-      kldsel_rank_tensors((const kldsel_tensor *const *)&tensor, 1, NULL, NULL, test_options, &ranking));
+  assert_ok(kldsel_rank_tensors(&tensor, 1, NULL, NULL, test_options, &ranking));
   kldsel_ranking_free(ranking);
   set_int(KLDSEL_OPTION_REFERENCE, 0);
   set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
-  assert_ok(
-      kldsel_rank_tensors((const kldsel_tensor *const *)&tensor, 1, NULL, NULL, test_options, &ranking));
+  assert_ok(kldsel_rank_tensors(&tensor, 1, NULL, NULL, test_options, &ranking));
   kldsel_ranking_free(ranking);
   kldsel_profile *profile;
   ck_assert_int_eq(kldsel_profile_create(tensor, test_options, &profile), KLDSEL_ERROR_OUT_OF_MEMORY);

@@ -197,7 +197,7 @@ START_TEST(create_refuses) {
     kldsel_profile *profiles[3];
   } out;
   poison(&out, sizeof out);
-  const kldsel_tensor *const *list = (const kldsel_tensor *const *)tensors;
+  kldsel_tensor *const *list = tensors;
   assert_error(kldsel_profile_create_many(NULL, 3, test_options, out.profiles), KLDSEL_ERROR_INVALID_ARGUMENT,
                "tensors is NULL");
   assert_error(kldsel_profile_create_many(list, 0, test_options, out.profiles), KLDSEL_ERROR_INVALID_ARGUMENT,

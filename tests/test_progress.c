@@ -50,8 +50,7 @@ START_TEST(many_are_as_one_by_one) {
   for (size_t t = 0; t < COUNT(threads); t++) {
     set_int(KLDSEL_OPTION_THREADS, threads[t]);
     kldsel_profile *profiles[MANY];
-    assert_ok(
-        kldsel_profile_create_many((const kldsel_tensor *const *)tensors, MANY, test_options, profiles));
+    assert_ok(kldsel_profile_create_many(tensors, MANY, test_options, profiles));
     for (int l = 0; l < MANY; l++) {
       set_int(KLDSEL_OPTION_THREADS, 1);
       kldsel_profile *alone = profile_of(tensors[l]);
@@ -129,8 +128,7 @@ START_TEST(progress_counts_all_work) {
       ask_for(&requests[r]);
       set_int(KLDSEL_OPTION_THREADS, threads);
       assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
-      assert_ok(
-          kldsel_profile_create_many((const kldsel_tensor *const *)tensors, MANY, test_options, profiles));
+      assert_ok(kldsel_profile_create_many(tensors, MANY, test_options, profiles));
       uint64_t total = 0;
       for (int l = 0; l < MANY; l++) total += work_of(l, &requests[r]);
       assert_progress(&seen, total);
@@ -219,8 +217,7 @@ START_TEST(cancel_at_every_callback) {
         poison(profiles, sizeof profiles);
         size_t live = atomic_load(&test_memory.live);
         seen = (struct progress){.caller = pthread_self(), .cancel_at = n};
-        kldsel_status status =
-            kldsel_profile_create_many((const kldsel_tensor *const *)tensors, MANY, test_options, profiles);
+        kldsel_status status = kldsel_profile_create_many(tensors, MANY, test_options, profiles);
         if (status == KLDSEL_OK) {
           /* How many callbacks there are may depend on the threads' timing, but not on one thread. */
           ck_assert_uint_lt(seen.calls, n);

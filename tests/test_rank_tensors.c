@@ -95,8 +95,8 @@ struct way {
 /* By either way the same ranking, or the same error in the same words. */
 static void check_way(const struct way *way, kldsel_profile *const *profiles) {
   int32_t groups[LAYERS];
-  const kldsel_profile *given_profiles[LAYERS];
-  const kldsel_tensor *given_tensors[LAYERS];
+  kldsel_profile *given_profiles[LAYERS];
+  kldsel_tensor *given_tensors[LAYERS];
   for (int l = 0; l < LAYERS; l++) {
     int other = given_of[way->alignment][l];
     groups[l] = (int32_t)kldsel_tensor_filters(tensors[l]);
@@ -114,13 +114,11 @@ static void check_way(const struct way *way, kldsel_profile *const *profiles) {
            way->granularity, way->distribution, way->measure, way->sign, way->reference, way->alignment,
            way->grouped);
   kldsel_ranking *by_profiles = NULL, *by_tensors = NULL;
-  kldsel_status status =
-      kldsel_rank_profiles((const kldsel_profile *const *)profiles, LAYERS, given ? given_profiles : NULL,
-                           way->grouped ? groups : NULL, test_options, &by_profiles);
+  kldsel_status status = kldsel_rank_profiles(profiles, LAYERS, given ? given_profiles : NULL,
+                                              way->grouped ? groups : NULL, test_options, &by_profiles);
   snprintf(message, sizeof message, "%s", status != KLDSEL_OK ? kldsel_last_error() : "");
-  kldsel_status again =
-      kldsel_rank_tensors((const kldsel_tensor *const *)tensors, LAYERS, given ? given_tensors : NULL,
-                          way->grouped ? groups : NULL, test_options, &by_tensors);
+  kldsel_status again = kldsel_rank_tensors(tensors, LAYERS, given ? given_tensors : NULL,
+                                            way->grouped ? groups : NULL, test_options, &by_tensors);
   ck_assert_msg(again == status && (status == KLDSEL_OK || strcmp(message, kldsel_last_error()) == 0),
                 "%s: %s: %s; but %s: %s", what, kldsel_status_name(status), message,
                 kldsel_status_name(again), kldsel_last_error());
@@ -165,8 +163,7 @@ START_TEST(tensors_are_ranked_as_their_profiles) {
     set_int(KLDSEL_OPTION_MEASURE, 0);
     set_int(KLDSEL_OPTION_SIGN, 0);
     set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
-    assert_ok(
-        kldsel_profile_create_many((const kldsel_tensor *const *)tensors, LAYERS, test_options, profiles));
+    assert_ok(kldsel_profile_create_many(tensors, LAYERS, test_options, profiles));
     check_all_ways(way, profiles);
     for (size_t l = 0; l < LAYERS; l++) kldsel_profile_free(profiles[l]);
   }
@@ -183,14 +180,12 @@ START_TEST(signs_and_content_are_not_asked_for) {
     set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_NEGATIVE);
     set_int(KLDSEL_OPTION_SIGNS, 0);
     set_int(KLDSEL_OPTION_CONTENT, 0);
-    assert_ok(
-        kldsel_rank_tensors((const kldsel_tensor *const *)tensors, LAYERS, NULL, NULL, test_options, &plain));
+    assert_ok(kldsel_rank_tensors(tensors, LAYERS, NULL, NULL, test_options, &plain));
     for (int32_t content = 1; content <= 7; content++) {
       kldsel_ranking *ranking = NULL;
       set_int(KLDSEL_OPTION_SIGNS, 1 << KLDSEL_SIGN_ALL);
       set_int(KLDSEL_OPTION_CONTENT, content);
-      assert_ok(kldsel_rank_tensors((const kldsel_tensor *const *)tensors, LAYERS, NULL, NULL, test_options,
-                                    &ranking));
+      assert_ok(kldsel_rank_tensors(tensors, LAYERS, NULL, NULL, test_options, &ranking));
       assert_same_ranking(plain, ranking, false, "asked for something else");
       kldsel_ranking_free(ranking);
     }
@@ -212,7 +207,7 @@ enum {
 
 static float many_weights[MANY * FILTERS * ELEMENTS];
 
-static size_t peak_of(const kldsel_tensor *const *list, size_t count) {
+static size_t peak_of(kldsel_tensor *const *list, size_t count) {
   kldsel_ranking *ranking = NULL;
   size_t before = atomic_load(&test_memory.bytes);
   atomic_store(&test_memory.peak, before);
@@ -244,7 +239,7 @@ START_TEST(filters_of_all_layers_are_not_kept) {
                                  l % 2 ? columns : rows, l % 2 ? KLDSEL_LAYOUT_IO : KLDSEL_LAYOUT_OI,
                                  test_options, &many[l]));
   }
-  const kldsel_tensor *const *list = (const kldsel_tensor *const *)many;
+  kldsel_tensor *const *list = many;
   for (size_t w = 0; w < COUNT(ways); w++)
     for (int32_t sign = KLDSEL_SIGN_POSITIVE; sign <= KLDSEL_SIGN_NEGATIVE; sign++) {
       set_int(KLDSEL_OPTION_MEASURE, ways[w].measure);
@@ -286,8 +281,8 @@ START_TEST(rank_tensors_refuses) {
   make_three(three);
   const double bad[] = {1, 2, (double)INFINITY, 4};
   kldsel_tensor *infinite = matrix_view(bad, 2, 2);
-  const kldsel_tensor *list[] = {three[0], three[1], three[2]}, *holes[] = {three[0], NULL};
-  const kldsel_tensor *worse[] = {three[0], infinite}, *given[] = {NULL, infinite, NULL};
+  kldsel_tensor *list[] = {three[0], three[1], three[2]}, *holes[] = {three[0], NULL};
+  kldsel_tensor *worse[] = {three[0], infinite}, *given[] = {NULL, infinite, NULL};
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors is NULL", NULL, 3, NULL, NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors[1] is NULL", holes, 2, NULL, NULL);
@@ -325,7 +320,7 @@ static int32_t stop(void *user, uint64_t done, uint64_t total) {
 START_TEST(rank_tensors_can_be_cancelled) {
   kldsel_tensor *three[3];
   make_three(three);
-  const kldsel_tensor *list[] = {three[0], three[1], three[2]};
+  kldsel_tensor *list[] = {three[0], three[1], three[2]};
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
   set_int(KLDSEL_OPTION_THREADS, 1);
   size_t left = 0;

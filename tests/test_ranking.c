@@ -114,7 +114,7 @@ static kldsel_profile *pool[LAYERS];
 
 START_TEST(rank_profiles_refuses) {
   make_layers(pool);
-  const kldsel_profile *list[] = {pool[SKEW], pool[EVEN], pool[THIRDS]}, *holes[] = {pool[SKEW], NULL};
+  kldsel_profile *list[] = {pool[SKEW], pool[EVEN], pool[THIRDS]}, *holes[] = {pool[SKEW], NULL};
   REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "profiles is NULL", NULL, 3, NULL, NULL);
   REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
   REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "profiles[1] is NULL", holes, 2, NULL, NULL);
@@ -160,9 +160,9 @@ START_TEST(profiles_must_be_of_a_kind) {
   make_layers(pool);
   kldsel_profile *kernel = make_profile((struct made){2, 5, {0.5, 0}, 6, 3, 2, 0, 0, 0});
   kldsel_profile *pairs = make_profile((struct made){2, 5, {0.5}, 6, 3, 0, 2, 0, 0});
-  const kldsel_profile *by_kernel[] = {pool[SKEW], pool[EVEN], kernel}, *by_pairs[] = {pool[SKEW], pairs};
-  const kldsel_profile *list[] = {pool[SKEW], pool[EVEN]}, *one_kernel[] = {NULL, kernel},
-                       *one_pairs[] = {pairs, NULL};
+  kldsel_profile *by_kernel[] = {pool[SKEW], pool[EVEN], kernel}, *by_pairs[] = {pool[SKEW], pairs};
+  kldsel_profile *list[] = {pool[SKEW], pool[EVEN]}, *one_kernel[] = {NULL, kernel},
+                 *one_pairs[] = {pairs, NULL};
   REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[2] was made with granularity 2, not 1", by_kernel, 3, NULL, NULL);
   REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[1] was made with distribution 2, not 1", by_pairs, 2, NULL, NULL);
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
@@ -182,8 +182,8 @@ END_TEST
 
 START_TEST(index_needs_equal_lengths) {
   make_layers(pool);
-  const kldsel_profile *list[] = {pool[EVEN], pool[SKEW], pool[THIRDS]};
-  const kldsel_profile *given[] = {pool[SKEW], NULL, pool[EVEN]};
+  kldsel_profile *list[] = {pool[EVEN], pool[SKEW], pool[THIRDS]};
+  kldsel_profile *given[] = {pool[SKEW], NULL, pool[EVEN]};
   set_int(KLDSEL_OPTION_ALIGNMENT, KLDSEL_ALIGNMENT_INDEX);
   /* Uniform has every length. */
   kldsel_ranking *ranking = NULL;
@@ -203,7 +203,7 @@ START_TEST(index_needs_equal_lengths) {
           list, 3, given, NULL);
   /* A layer of one filter has no length to agree with. */
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
-  const kldsel_profile *short_ones[] = {pool[SINGLE], pool[EVEN], pool[SINGLE], pool[SKEW], pool[SINGLE]};
+  kldsel_profile *short_ones[] = {pool[SINGLE], pool[EVEN], pool[SINGLE], pool[SKEW], pool[SINGLE]};
   assert_ok(kldsel_rank_profiles(short_ones, 5, NULL, NULL, test_options, &ranking));
   assert_score(ranking, 1, kl(EVEN, SKEW));
   assert_score(ranking, 3, kl(SKEW, EVEN));
@@ -223,7 +223,7 @@ START_TEST(within_can_be_missing) {
   kldsel_profile *good = make_profile((struct made){2, 5, {0, 0}, 0, 0, 0, 0, temperature, 0.75});
   kldsel_profile *without = make_profile((struct made){2, 5, {0, 0}, 0, 0, 0, 0, 0, 0});
   kldsel_profile *warmer = make_profile((struct made){2, 5, {0, 0}, 0, 0, 0, 0, 2, 0.75});
-  const kldsel_profile *missing[] = {good, without}, *other[] = {warmer, good}, *fine[] = {good, warmer};
+  kldsel_profile *missing[] = {good, without}, *other[] = {warmer, good}, *fine[] = {good, warmer};
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
   REFUSED(KLDSEL_ERROR_MISSING, "profiles[1] holds no divergence within; make it with REFERENCE within",
           missing, 2, NULL, NULL);

@@ -154,7 +154,7 @@ START_TEST(against_the_given) {
   kldsel_profile *layers[LAYERS];
   make_layers(layers);
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
-  const kldsel_profile *given[] = {layers[THIRDS], NULL, layers[EVEN], layers[SINGLE], layers[SKEW], NULL};
+  kldsel_profile *given[] = {layers[THIRDS], NULL, layers[EVEN], layers[SINGLE], layers[SKEW], NULL};
   kldsel_ranking *ranking =
       rank_layers(layers, (const int[]){SKEW, SKEW, THIRDS, FLAT, SINGLE, SINGLE}, 6, given, NULL);
   assert_score(ranking, 0, kl(SKEW, THIRDS));
@@ -213,7 +213,7 @@ START_TEST(default_options) {
   kldsel_profile *layers[LAYERS];
   make_layers(layers);
   kldsel_ranking *ranking = NULL;
-  assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)layers, 4, NULL, NULL, NULL, &ranking));
+  assert_ok(kldsel_rank_profiles(layers, 4, NULL, NULL, NULL, &ranking));
   for (size_t l = 0; l < 4; l++) assert_score(ranking, l, 0);
   assert_order(ranking, (const int64_t[]){0, 1, 2, 3});
   kldsel_ranking_free(ranking);

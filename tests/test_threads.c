@@ -44,9 +44,7 @@ static void free_tensors(void) {
 /* All profiles as one array of doubles; 0 on failure. For any thread, so it must not assert. */
 static size_t export_all(const kldsel_options *options, double *values) {
   kldsel_profile *profiles[LAYERS];
-  if (kldsel_profile_create_many((const kldsel_tensor *const *)tensors, LAYERS, options, profiles) !=
-      KLDSEL_OK)
-    return 0;
+  if (kldsel_profile_create_many(tensors, LAYERS, options, profiles) != KLDSEL_OK) return 0;
   size_t total = 0;
   for (int l = 0; l < LAYERS; l++) {
     size_t length = 0;
@@ -103,8 +101,8 @@ static void *use_everything(void *wrong) {
     int failures = !as_expected(test_options);
     int64_t order[LAYERS];
     kldsel_ranking *ranking = NULL;
-    failures += kldsel_rank_profiles((const kldsel_profile *const *)shared_profiles, LAYERS, NULL, NULL,
-                                     test_options, &ranking) != KLDSEL_OK;
+    failures +=
+        kldsel_rank_profiles(shared_profiles, LAYERS, NULL, NULL, test_options, &ranking) != KLDSEL_OK;
     failures += kldsel_ranking_order(ranking, order, LAYERS) != KLDSEL_OK;
     failures += memcmp(order, shared_order, sizeof order) != 0;
     kldsel_ranking_free(ranking);
@@ -126,8 +124,7 @@ START_TEST(handles_are_shared) {
   make_expected();
   set_int(KLDSEL_OPTION_THREADS, 3);
   for (int l = 0; l < LAYERS; l++) shared_profiles[l] = profile_of(tensors[l]);
-  assert_ok(kldsel_rank_profiles((const kldsel_profile *const *)shared_profiles, LAYERS, NULL, NULL,
-                                 test_options, &shared_ranking));
+  assert_ok(kldsel_rank_profiles(shared_profiles, LAYERS, NULL, NULL, test_options, &shared_ranking));
   assert_ok(kldsel_ranking_order(shared_ranking, shared_order, LAYERS));
   pthread_t threads[HOST_THREADS];
   atomic_int wrong = 0;

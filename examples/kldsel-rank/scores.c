@@ -65,8 +65,7 @@ static bool make_profiles(const struct layers *layers, kldsel_options *set, stru
   struct progress progress;
   progress_begin(&progress);
   if (!succeeded(kldsel_options_set_progress(set, progress_show, &progress), problem)) return false;
-  const kldsel_status status =
-      kldsel_profile_create_many((const kldsel_tensor *const *)layers->tensors, layers->count, set, profiles);
+  const kldsel_status status = kldsel_profile_create_many(layers->tensors, layers->count, set, profiles);
   scores->seconds = progress_seconds(&progress);
   progress_end(&progress);
   kldsel_options_set_progress(set, NULL, NULL);
@@ -101,9 +100,7 @@ static bool rank_by(int method, kldsel_profile *const *profiles, const struct op
   const bool ranked =
       succeeded(kldsel_options_set_int(set, KLDSEL_OPTION_MEASURE, methods[method].measure), problem) &&
       succeeded(kldsel_options_set_int(set, KLDSEL_OPTION_SIGN, methods[method].sign), problem) &&
-      succeeded(kldsel_rank_profiles((const kldsel_profile *const *)profiles, layers->count, NULL, NULL, set,
-                                     &ranking),
-                problem) &&
+      succeeded(kldsel_rank_profiles(profiles, layers->count, NULL, NULL, set, &ranking), problem) &&
       read_ranking(ranking, options, method, layers, scores, problem);
   kldsel_ranking_free(ranking);
   return ranked;

@@ -545,7 +545,7 @@ KLDSEL_API kldsel_status kldsel_profile_create(const kldsel_tensor *tensor, cons
  * @param options       as above
  * @param[out] profiles @p count new handles; none is set on failure
  */
-KLDSEL_API kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *tensors, size_t count,
+KLDSEL_API kldsel_status kldsel_profile_create_many(kldsel_tensor *const *tensors, size_t count,
                                                     const kldsel_options *options, kldsel_profile **profiles);
 
 /** Number of filters M; 0 for NULL. */
@@ -637,8 +637,8 @@ KLDSEL_API const char *kldsel_reason_text(int32_t reason);
  * not hold the sign or the content; no divergence within, or one of another temperature), TOO_LARGE,
  * OUT_OF_MEMORY
  */
-KLDSEL_API kldsel_status kldsel_rank_profiles(const kldsel_profile *const *profiles, size_t count,
-                                              const kldsel_profile *const *given, const int32_t *groups,
+KLDSEL_API kldsel_status kldsel_rank_profiles(kldsel_profile *const *profiles, size_t count,
+                                              kldsel_profile *const *given, const int32_t *groups,
                                               const kldsel_options *options, kldsel_ranking **ranking);
 
 /**
@@ -653,8 +653,8 @@ KLDSEL_API kldsel_status kldsel_rank_profiles(const kldsel_profile *const *profi
  * @param[out] ranking the new handle
  * @return what either returns
  */
-KLDSEL_API kldsel_status kldsel_rank_tensors(const kldsel_tensor *const *tensors, size_t count,
-                                             const kldsel_tensor *const *given, const int32_t *groups,
+KLDSEL_API kldsel_status kldsel_rank_tensors(kldsel_tensor *const *tensors, size_t count,
+                                             kldsel_tensor *const *given, const int32_t *groups,
                                              const kldsel_options *options, kldsel_ranking **ranking);
 
 /** Number of layers; 0 for NULL. */

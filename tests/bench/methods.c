@@ -33,7 +33,7 @@ kldsel_profile **make_profiles(const struct layer_set *set, const kldsel_options
   kldsel_profile **profiles = calloc(set->count, sizeof *profiles);
   if (!profiles) fail("out of memory", "");
   kldsel_tensor **tensors = layer_set_view(set, options);
-  check(kldsel_profile_create_many((const kldsel_tensor *const *)tensors, set->count, options, profiles));
+  check(kldsel_profile_create_many(tensors, set->count, options, profiles));
   layer_set_unview(set, tensors);
   return profiles;
 }
@@ -47,8 +47,7 @@ void free_profiles(const struct layer_set *set, kldsel_profile **profiles) {
 static void rank_once(const struct layer_set *set, kldsel_profile *const *profiles,
                       const kldsel_options *options, int64_t *order, double *scores) {
   kldsel_ranking *ranking;
-  check(kldsel_rank_profiles((const kldsel_profile *const *)profiles, set->count, NULL, NULL, options,
-                             &ranking));
+  check(kldsel_rank_profiles(profiles, set->count, NULL, NULL, options, &ranking));
   check(kldsel_ranking_order(ranking, order, set->count));
   for (size_t l = 0; scores && l < set->count; l++)
     check(kldsel_ranking_layer(ranking, l, &scores[l], NULL, NULL, NULL));

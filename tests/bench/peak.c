@@ -74,12 +74,11 @@ struct peak peak_of_call(const struct layer_set *set, enum peak_call call, int t
   kldsel_ranking *ranking = NULL;
   kldsel_profile **profiles = NULL;
   if (call == PEAK_RANK_TENSORS)
-    check(kldsel_rank_tensors((const kldsel_tensor *const *)tensors, set->count, NULL, NULL, options,
-                              &ranking));
+    check(kldsel_rank_tensors(tensors, set->count, NULL, NULL, options, &ranking));
   else {
     profiles = calloc(set->count, sizeof *profiles);
     if (!profiles) fail("out of memory", "");
-    check(kldsel_profile_create_many((const kldsel_tensor *const *)tensors, set->count, options, profiles));
+    check(kldsel_profile_create_many(tensors, set->count, options, profiles));
   }
   size_t resident = status_bytes("VmHWM");
   struct peak peak = {.heap = atomic_load(&count.peak), .kept = atomic_load(&count.live) - views};

@@ -28,7 +28,7 @@ int main(void) {
   kldsel_tensor *tensor = NULL;
   kldsel_profile *profile = NULL;
   kldsel_ranking *ranking = NULL;
-  const kldsel_profile *profiles[1];
+  kldsel_profile *profiles[1];
   double score = -1;
   size_t i;
 

@@ -264,7 +264,7 @@ kldsel_status kldsel_rank(const double *, size_t, const int64_t *, const int32_t
   int64_t *, int64_t *, int32_t *);
 
 kldsel_status kldsel_profile_create(const kldsel_tensor *, const kldsel_options *, kldsel_profile **);
-kldsel_status kldsel_profile_create_many(const kldsel_tensor *const *, size_t, const kldsel_options *,
+kldsel_status kldsel_profile_create_many(kldsel_tensor *const *, size_t, const kldsel_options *,
   kldsel_profile **);
 int64_t kldsel_profile_filters(const kldsel_profile *);
 int64_t kldsel_profile_elements(const kldsel_profile *);
@@ -275,9 +275,9 @@ kldsel_status kldsel_profile_import(const double *, size_t, const kldsel_options
 void kldsel_profile_free(kldsel_profile *);
 
 const char *kldsel_reason_text(int32_t);
-kldsel_status kldsel_rank_profiles(const kldsel_profile *const *, size_t, const kldsel_profile *const *,
+kldsel_status kldsel_rank_profiles(kldsel_profile *const *, size_t, kldsel_profile *const *,
   const int32_t *, const kldsel_options *, kldsel_ranking **);
-kldsel_status kldsel_rank_tensors(const kldsel_tensor *const *, size_t, const kldsel_tensor *const *,
+kldsel_status kldsel_rank_tensors(kldsel_tensor *const *, size_t, kldsel_tensor *const *,
   const int32_t *, const kldsel_options *, kldsel_ranking **);
 size_t kldsel_ranking_size(const kldsel_ranking *);
 kldsel_status kldsel_ranking_layer(const kldsel_ranking *, size_t, double *, int64_t *, int32_t *, int32_t *);
