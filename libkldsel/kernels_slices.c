@@ -21,7 +21,7 @@ INLINE int64_t add_counts(i64v v) {
 /* 1/|x| by lane from squares; 0 for 0. Both operations round correctly, so the bits are the same anywhere. */
 INLINE f64v inverse_norms(f64v squares) {
   i64v not_zero = squares > 0;
-  f64v safe = (f64v)(((i64v)squares & not_zero) | ((i64v)every(1.0) & ~not_zero)), root;
+  f64v safe = (f64v)(((i64v)squares & not_zero) | ((i64v)every(1.0) & ~not_zero)), root = safe;
 #if defined(__AVX512F__)
   root = _mm512_sqrt_pd(safe);
 #elif defined(__AVX2__)
