@@ -10,11 +10,11 @@ packages=(
 )
 # What .ci/run needs on top.
 readonly ci=(
-    clang clang-format clang-tidy valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
+    clang clang-format clang-tidy clang-tools cppcheck abigail-tools valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
     python3-venv
 )
-# What its stage aarch64 needs on top of that; see also sysroot-aarch64.sh.
-readonly aarch64=(gcc-aarch64-linux-gnu qemu-user)
+# What its stages for other processors need on top of that; see also sysroot.sh.
+readonly cross=(gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-s390x-linux-gnu qemu-user)
 # What scripts/bench.sh measures beside the library, and draws with.
 readonly bench=(
     python3-numpy python3-scipy python3-sklearn python3-threadpoolctl python3-matplotlib python3-venv
@@ -22,12 +22,12 @@ readonly bench=(
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--aarch64] [--bench]
+Usage: setup.sh [--ci] [--cross] [--bench]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
   --ci       those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
-  --aarch64  those of its stage aarch64 too: a cross compiler, an emulator
+  --cross    those of its stages for other processors too: cross compilers, an emulator
   --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
   --help     show this text
 TEXT
@@ -41,7 +41,7 @@ die() {
 while (($#)); do
     case $1 in
         --ci) packages+=("${ci[@]}" "${bench[@]}") ;;
-        --aarch64) packages+=("${aarch64[@]}") ;;
+        --cross) packages+=("${cross[@]}") ;;
         --bench) packages+=("${bench[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;
