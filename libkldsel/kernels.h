@@ -54,8 +54,8 @@ enum {
   WANTED_SPLIT = 2
 };
 
-/* Sums over one line or filter: the squares of its sign parts. A weight that is NaN or infinite makes
- * negative_squares NaN or infinite. */
+/* Sums over one line or filter: the squares of its sign parts. A weight that is NaN or infinite makes one of
+ * them so, which one differs by level. */
 struct norms {
   double positive_squares;
   double negative_squares;

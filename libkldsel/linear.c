@@ -212,7 +212,7 @@ static void add_counts(const struct job *job, struct similarity *similarity) {
 static void weigh_columns(struct job *job) {
   for (int64_t j = 0; j < job->filters; j++) {
     double positive = job->totals[j], negative = job->totals[job->stride + j];
-    check_squares(job, 0, negative);
+    check_squares(job, 0, positive + negative);
     job->weights[ALL * job->stride + j] = positive + negative;
     job->weights[POSITIVE * job->stride + j] = positive;
     job->weights[NEGATIVE * job->stride + j] = negative;

@@ -14,8 +14,8 @@ static void weigh_block(struct job *job, int32_t slot, struct block *block, doub
     }
   memset(weights, 0, BLOCK * sizeof *weights);
   for (int r = 0; r < block->count; r++) {
-    check_squares(job, slot, norms[r].negative_squares);
     weights[r][ALL] = norms[r].positive_squares + norms[r].negative_squares;
+    check_squares(job, slot, weights[r][ALL]);
     weights[r][POSITIVE] = norms[r].positive_squares;
     weights[r][NEGATIVE] = norms[r].negative_squares;
   }
