@@ -17,38 +17,77 @@ INLINE f64v power_of_two(f64v shifted) {
   return (f64v)(((i64v)shifted + 1023) << 52);
 }
 
+/* Series are long chains of operations that wait for each other; so many vectors go through them side by
+ * side, in arrays of constant size that the compiler keeps in registers. */
+enum {
+  TOGETHER = 4
+};
+
 /* x = k ln 2 + r with |r| <= ln 2 / 2. k ln2_high is exact, and so is what is left of x; r is then off by its
  * own rounding, 2^-55. Of Taylor's series what is left out is below 2^-57; r^2 (1/2 + ...) is off by less
  * than 2^-55, r + r^2 (...) rounds by 2^-55, and adding 1 by half a unit of the result, which is above 0.7:
  * less than 1.25 units in all. The scaling is exact but for results that are subnormal, where it rounds once
  * more, by half a unit. */
-INLINE f64v exponential(f64v x) {
+INLINE void exponentials_of(const f64v *x, int count, f64v *to) {
   const double to_integer = 0x1.8p52, ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
   static const double factorials[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
                                       1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
                                       1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5};
-  /* Beyond these the result is 0 or infinity; a NaN stays. */
-  x = choose(x < -750.0, every(-750.0), x);
-  x = choose(x > 710.0, every(710.0), x);
-  f64v k = (x * 0x1.71547652b82fep0 + to_integer) - to_integer;
-  f64v r = (x - k * ln2_high) - k * ln2_low;
-  f64v series = every(factorials[0]);
-  for (size_t i = 1; i < sizeof factorials / sizeof *factorials; i++) series = series * r + factorials[i];
-  f64v result = 1.0 + (r + r * r * series);
-  /* In two steps: 2^k itself may be out of range. */
-  f64v half = k * 0.5 + to_integer, rest = (k - (half - to_integer)) + to_integer;
-  return result * power_of_two(half) * power_of_two(rest);
+  f64v k[TOGETHER], r[TOGETHER], series[TOGETHER];
+  for (int u = 0; u < count; u++) {
+    /* Beyond these the result is 0 or infinity; a NaN stays. */
+    f64v near = choose(x[u] < -750.0, every(-750.0), x[u]);
+    near = choose(near > 710.0, every(710.0), near);
+    k[u] = (near * 0x1.71547652b82fep0 + to_integer) - to_integer;
+    r[u] = (near - k[u] * ln2_high) - k[u] * ln2_low;
+    series[u] = every(factorials[0]);
+  }
+  for (size_t i = 1; i < sizeof factorials / sizeof *factorials; i++)
+    for (int u = 0; u < count; u++) series[u] = series[u] * r[u] + factorials[i];
+  for (int u = 0; u < count; u++) {
+    f64v result = 1.0 + (r[u] + r[u] * r[u] * series[u]);
+    /* In two steps: 2^k itself may be out of range. */
+    f64v half = k[u] * 0.5 + to_integer, rest = (k[u] - (half - to_integer)) + to_integer;
+    to[u] = result * power_of_two(half) * power_of_two(rest);
+  }
 }
 
-/* exp(-d) - 1 + d. Near 0 as d^2/2 (1 - d/3 (1 - d/4 (...))), whose terms left out are below 2^-58 of it. */
-INLINE f64v excess_of(f64v d, f64v exponential_of_minus_d) {
-  enum {
-    TERMS = 20
-  };
-  f64v series = every(1.0);
-  for (int i = TERMS; i >= 3; i--) series = 1.0 - d * (1.0 / i) * series;
-  i64v near = (d < 1.0) & (d > -1.0);
-  return choose(near, d * d * 0.5 * series, exponential_of_minus_d - 1.0 + d);
+INLINE f64v exponential(f64v x) {
+  f64v to;
+  exponentials_of(&x, 1, &to);
+  return to;
+}
+
+/* exp(-d) - 1 + d. Near 0 as d^2/2 times the series of 2 (-d)^k / (k + 2)!, whose terms left out are below
+ * 2^-58 of it. */
+INLINE void excesses_of(const f64v *d, const f64v *exponentials_of_minus_d, int count, f64v *to) {
+  static const double terms[] = {2.0 / 2432902008176640000,
+                                 -2.0 / 121645100408832000,
+                                 2.0 / 6402373705728000,
+                                 -2.0 / 355687428096000,
+                                 2.0 / 20922789888000,
+                                 -2.0 / 1307674368000,
+                                 2.0 / 87178291200,
+                                 -2.0 / 6227020800,
+                                 2.0 / 479001600,
+                                 -2.0 / 39916800,
+                                 2.0 / 3628800,
+                                 -2.0 / 362880,
+                                 2.0 / 40320,
+                                 -2.0 / 5040,
+                                 2.0 / 720,
+                                 -2.0 / 120,
+                                 2.0 / 24,
+                                 -2.0 / 6,
+                                 1.0};
+  f64v series[TOGETHER];
+  for (int u = 0; u < count; u++) series[u] = every(terms[0]);
+  for (size_t i = 1; i < sizeof terms / sizeof *terms; i++)
+    for (int u = 0; u < count; u++) series[u] = series[u] * d[u] + terms[i];
+  for (int u = 0; u < count; u++) {
+    i64v near = (d[u] < 1.0) & (d[u] > -1.0);
+    to[u] = choose(near, d[u] * d[u] * 0.5 * series[u], exponentials_of_minus_d[u] - 1.0 + d[u]);
+  }
 }
 
 struct vector_sum {
@@ -96,25 +135,38 @@ INLINE i64v load_i64(const int64_t *at) {
   return v;
 }
 
-/* Sums of what term() makes of each value, several at a time. Every sum of lanes that pad the last values is
- * unchanged, as 0 is added. */
-typedef void term_function(f64v x, const double *parameters, f64v *terms);
+enum {
+  MOST_TERMS = 3
+};
 
+/* What is to be summed of each value: terms[u] from x[u]. */
+typedef void term_function(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]);
+
+INLINE void add_terms(term_function *term, int terms, const double *parameters, const double *x, int count,
+                      struct vector_sum *sum) {
+  f64v values[TOGETHER], to_add[TOGETHER][MOST_TERMS];
+  for (int u = 0; u < count; u++) values[u] = load_f64(x + (size_t)u * LANES);
+  term(values, count, parameters, to_add);
+  for (int u = 0; u < count; u++)
+    for (int s = 0; s < terms; s++) add_to(&sum[s], to_add[u][s]);
+}
+
+/* Sums of several terms at a time. Every sum of lanes that pad the last values is unchanged, as 0 is added.
+ */
 INLINE void sum_terms(term_function *term, int terms, const double *parameters, const double *x, size_t n,
                       double *sums) {
-  struct lanes_sum by_lane[3];
-  size_t whole = n - n % LANES;
+  struct lanes_sum by_lane[MOST_TERMS];
+  size_t whole = n - n % LANES, grouped = n - n % (LANES * TOGETHER);
   struct tail tail = tail_of(x + whole, n - whole);
   for (int lane = 0; lane < LANES; lane += WIDTH) {
-    struct vector_sum sum[3] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
-    f64v value[3];
-    for (size_t i = (size_t)lane; i < whole; i += LANES) {
-      term(load_f64(x + i), parameters, value);
-      for (int s = 0; s < terms; s++) add_to(&sum[s], value[s]);
-    }
-    term(load_f64(tail.x + lane), parameters, value);
+    struct vector_sum sum[MOST_TERMS] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
+    size_t i = (size_t)lane;
+    for (; i < grouped; i += LANES * TOGETHER) add_terms(term, terms, parameters, x + i, TOGETHER, sum);
+    for (; i < whole; i += LANES) add_terms(term, terms, parameters, x + i, 1, sum);
+    f64v value = load_f64(tail.x + lane), to_add[1][MOST_TERMS];
+    term(&value, 1, parameters, to_add);
     for (int s = 0; s < terms; s++) {
-      add_to(&sum[s], (f64v)((i64v)value[s] & load_i64(tail.counts + lane)));
+      add_to(&sum[s], (f64v)((i64v)to_add[0][s] & load_i64(tail.counts + lane)));
       store_f64(by_lane[s].high + lane, sum[s].high);
       store_f64(by_lane[s].low + lane, sum[s].low);
     }
@@ -122,39 +174,62 @@ INLINE void sum_terms(term_function *term, int terms, const double *parameters, 
   for (int s = 0; s < terms; s++) sums[s] = finish_sum(&by_lane[s]);
 }
 
-INLINE void term_value(f64v x, const double *parameters, f64v *terms) {
+INLINE void term_value(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  terms[0] = x;
+  for (int u = 0; u < count; u++) terms[u][0] = x[u];
 }
 
-INLINE void term_exponential(f64v x, const double *parameters, f64v *terms) {
+INLINE void term_exponential(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  terms[0] = exponential(x);
+  f64v densities[TOGETHER];
+  exponentials_of(x, count, densities);
+  for (int u = 0; u < count; u++) terms[u][0] = densities[u];
 }
 
-INLINE void term_excess(f64v x, const double *parameters, f64v *terms) {
+INLINE void term_excess(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  terms[0] = excess_of(-x, exponential(x));
+  f64v d[TOGETHER], densities[TOGETHER], excesses[TOGETHER];
+  for (int u = 0; u < count; u++) d[u] = -x[u];
+  exponentials_of(x, count, densities);
+  excesses_of(d, densities, count, excesses);
+  for (int u = 0; u < count; u++) terms[u][0] = excesses[u];
 }
 
 /* kldsel_divergence_term(d, 0) with density = exp(d): density (exp(-d) - 1 + d), or where d is large
  * 1 - density + density d. */
-INLINE f64v cross_of(f64v d, f64v density) {
-  i64v near = (d < 1.0) & (d > -1.0);
-  f64v far = 1.0 - density + choose(density > 0, density * d, every(0.0));
-  return choose(near, density * excess_of(d, every(0.0)), far);
+INLINE void crosses_of(const f64v *d, const f64v *density, int count, f64v *to) {
+  f64v unused[TOGETHER], excesses[TOGETHER];
+  for (int u = 0; u < count; u++) unused[u] = every(0.0);
+  excesses_of(d, unused, count, excesses);
+  for (int u = 0; u < count; u++) {
+    i64v near = (d[u] < 1.0) & (d[u] > -1.0);
+    f64v far = 1.0 - density[u] + choose(density[u] > 0, density[u] * d[u], every(0.0));
+    to[u] = choose(near, density[u] * excesses[u], far);
+  }
 }
 
-INLINE void term_uniform(f64v x, const double *parameters, f64v *terms) {
-  f64v d = x - parameters[0];
-  terms[0] = cross_of(d, exponential(d));
+INLINE void term_uniform(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  f64v d[TOGETHER], densities[TOGETHER], crosses[TOGETHER];
+  for (int u = 0; u < count; u++) d[u] = x[u] - parameters[0];
+  exponentials_of(d, count, densities);
+  crosses_of(d, densities, count, crosses);
+  for (int u = 0; u < count; u++) terms[u][0] = crosses[u];
 }
 
-INLINE void term_spread(f64v x, const double *parameters, f64v *terms) {
-  f64v v = (x - parameters[0]) / parameters[1], density = exponential(v);
-  terms[0] = v;
-  terms[1] = excess_of(-v, density);
-  terms[2] = cross_of(v, density);
+INLINE void term_spread(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  f64v v[TOGETHER], minus_v[TOGETHER], densities[TOGETHER], excesses[TOGETHER], crosses[TOGETHER];
+  for (int u = 0; u < count; u++) {
+    v[u] = (x[u] - parameters[0]) / parameters[1];
+    minus_v[u] = -v[u];
+  }
+  exponentials_of(v, count, densities);
+  excesses_of(minus_v, densities, count, excesses);
+  crosses_of(v, densities, count, crosses);
+  for (int u = 0; u < count; u++) {
+    terms[u][0] = v[u];
+    terms[u][1] = excesses[u];
+    terms[u][2] = crosses[u];
+  }
 }
 
 static double sum(const double *x, size_t n) {
@@ -191,8 +266,14 @@ static void spread(const double *x, size_t n, double center, double temperature,
 }
 
 static void exponentials(const double *x, size_t n, double *to) {
-  size_t whole = n - n % WIDTH;
-  for (size_t i = 0; i < whole; i += WIDTH) store_f64(to + i, exponential(load_f64(x + i)));
+  size_t whole = n - n % WIDTH, grouped = n - n % (WIDTH * TOGETHER), i = 0;
+  for (; i < grouped; i += WIDTH * TOGETHER) {
+    f64v values[TOGETHER];
+    for (size_t u = 0; u < TOGETHER; u++) values[u] = load_f64(x + i + u * WIDTH);
+    exponentials_of(values, TOGETHER, values);
+    for (size_t u = 0; u < TOGETHER; u++) store_f64(to + i + u * WIDTH, values[u]);
+  }
+  for (; i < whole; i += WIDTH) store_f64(to + i, exponential(load_f64(x + i)));
   if (whole == n) return;
   struct tail tail = tail_of(x + whole, n - whole);
   store_f64(tail.x, exponential(load_f64(tail.x)));
