@@ -71,6 +71,12 @@ void rank_by_methods(const struct layer_set *set, int methods, int threads, doub
   kldsel_options_free(options);
 }
 
+static double copy_read(const struct layer_set *set) {
+  size_t copy = 0;
+  while (set->copies[copy] != set->buffer) copy++;
+  return (double)copy;
+}
+
 void time_in_turn(struct layer_set *set, int methods, int threads, int rounds, double *seconds,
                   double *floor_seconds, double *copies) {
   for (int r = -1; r < rounds; r++) { /* round -1 warms up */
@@ -86,7 +92,7 @@ void time_in_turn(struct layer_set *set, int methods, int threads, int rounds, d
     if (r < 0) continue;
     floor_seconds[r] = floor_time;
     seconds[r] = time;
-    if (copies) copies[r] = (double)set->turn;
+    if (copies) copies[r] = copy_read(set);
   }
 }
 
