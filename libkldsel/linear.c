@@ -31,8 +31,10 @@ void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32
   block->first = first;
   block->count = (int)smaller(job->block_lines, end - first);
   int64_t next = first + job->block_lines;
+  /* Threads take chunks in turn. */
+  if (next >= end) next = end + (job->threads - 1) * job->chunk_lines;
   block->next = NULL;
-  if (next < end && !job->gathered && across->count == 1 &&
+  if (next < job->lines && !job->gathered && across->count == 1 &&
       across->axis[0].stride_bytes == job->line_length * (int64_t)kldsel_line_element_bytes(job))
     block->next = (const char *)tensor->origin + kldsel_axes_offset(across, next);
   for (int r = 0; r < block->count; r++) {
