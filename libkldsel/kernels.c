@@ -218,6 +218,22 @@ static void inverse_roots(double *values, size_t n) {
   for (size_t i = 0; i < n; i++) values[i] = values[i] > 0 ? 1.0 / sqrt(values[i]) : 0.0;
 }
 
+INLINE f64v similarities_of(int sign, f64v weights, f64v dots, double others) {
+  f64v own = (f64v)((i64v)every(sign == POSITIVE_NEGATIVE ? 0.0 : 1.0) & (weights > 0));
+  f64v value = (weights * dots - own) / others;
+  f64v lowest = every(lowest_similarity(sign)), highest = every(highest_similarity(sign));
+  return choose(value < lowest, lowest, choose(value > highest, highest, value));
+}
+
+static void similarities(int sign, const double *weights, size_t n, int64_t filters, double *values) {
+  double others = (double)(filters - 1);
+  size_t whole = n - n % WIDTH;
+  for (size_t i = 0; i < whole; i += WIDTH)
+    store_f64(values + i, similarities_of(sign, load_f64(weights + i), load_f64(values + i), others));
+  for (size_t i = whole; i < n; i++)
+    values[i] = similarities_of(sign, every(weights[i]), every(values[i]), others)[0];
+}
+
 static int scan(const void *values, size_t n) {
   int found = SCAN_ORDINARY;
   for (size_t i = 0; i < n; i++) {
@@ -244,6 +260,7 @@ const struct kernels KLDSEL_KERNELS = {TABLE(f64, 64),
                                        TABLE(bf16, 16),
                                        dot,
                                        inverse_roots,
+                                       similarities,
                                        scan,
                                        &AT_LEVEL(kldsel_convert),
                                        &AT_LEVEL(kldsel_exponentials),

@@ -8,10 +8,6 @@
 #include "sum.h"
 #include "vector.h"
 
-INLINE f64v choose(i64v condition, f64v yes, f64v no) {
-  return (f64v)(((i64v)yes & condition) | ((i64v)no & ~condition));
-}
-
 /* 2^k for whole k from -1022 to 1023, given k + 1.5 * 2^52, whose low bits are k's. */
 INLINE f64v power_of_two(f64v shifted) {
   return (f64v)(((i64v)shifted + 1023) << 52);

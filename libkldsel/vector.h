@@ -161,6 +161,10 @@ INLINE f64v every(double value) {
   return value - (f64v){0};
 }
 
+INLINE f64v choose(i64v condition, f64v yes, f64v no) {
+  return (f64v)(((i64v)yes & condition) | ((i64v)no & ~condition));
+}
+
 /* max(x, 0), which is +0 for -0 and for NaN. */
 INLINE f64v positive_part(f64v x) {
 #if defined(__AVX512F__)
