@@ -54,35 +54,86 @@ INLINE f64v exponential(f64v x) {
   return to;
 }
 
-/* exp(-d) - 1 + d. Near 0 as d^2/2 times the series of 2 (-d)^k / (k + 2)!, whose terms left out are below
- * 2^-58 of it. */
-INLINE void excesses_of(const f64v *d, const f64v *exponentials_of_minus_d, int count, f64v *to) {
-  static const double terms[] = {2.0 / 2432902008176640000,
-                                 -2.0 / 121645100408832000,
-                                 2.0 / 6402373705728000,
-                                 -2.0 / 355687428096000,
-                                 2.0 / 20922789888000,
-                                 -2.0 / 1307674368000,
-                                 2.0 / 87178291200,
-                                 -2.0 / 6227020800,
-                                 2.0 / 479001600,
-                                 -2.0 / 39916800,
-                                 2.0 / 3628800,
-                                 -2.0 / 362880,
-                                 2.0 / 40320,
-                                 -2.0 / 5040,
-                                 2.0 / 720,
-                                 -2.0 / 120,
-                                 2.0 / 24,
-                                 -2.0 / 6,
-                                 1.0};
+INLINE i64v is_near(f64v d) {
+  return (d < 1.0) & (d > -1.0);
+}
+
+/* Whether any value is beyond where series serve. What is near does not depend on it. */
+INLINE int any_far(const f64v *d, int count) {
+  i64v near = is_near(d[0]);
+  for (int u = 1; u < count; u++) near &= is_near(d[u]);
+  int64_t all = near[0];
+  for (int lane = 1; lane < WIDTH; lane++) all &= near[lane];
+  return all == 0;
+}
+
+/* d^2/2 times a series, given from its highest term on. */
+INLINE void near_zero(const f64v *d, int count, const double *terms, size_t length, f64v *to) {
   f64v series[TOGETHER];
   for (int u = 0; u < count; u++) series[u] = every(terms[0]);
-  for (size_t i = 1; i < sizeof terms / sizeof *terms; i++)
+  for (size_t i = 1; i < length; i++)
     for (int u = 0; u < count; u++) series[u] = series[u] * d[u] + terms[i];
+  for (int u = 0; u < count; u++) to[u] = d[u] * d[u] * 0.5 * series[u];
+}
+
+/* exp(v) - 1 - v. Near 0 the terms are 2 / k! from k = 20 down to 2; those left out are below 2^-58 of the
+ * sum. */
+INLINE void excesses_of(const f64v *v, int count, f64v *to) {
+  static const double terms[] = {2.0 / 2432902008176640000,
+                                 2.0 / 121645100408832000,
+                                 2.0 / 6402373705728000,
+                                 2.0 / 355687428096000,
+                                 2.0 / 20922789888000,
+                                 2.0 / 1307674368000,
+                                 2.0 / 87178291200,
+                                 2.0 / 6227020800,
+                                 2.0 / 479001600,
+                                 2.0 / 39916800,
+                                 2.0 / 3628800,
+                                 2.0 / 362880,
+                                 2.0 / 40320,
+                                 2.0 / 5040,
+                                 2.0 / 720,
+                                 2.0 / 120,
+                                 2.0 / 24,
+                                 2.0 / 6,
+                                 1.0};
+  near_zero(v, count, terms, sizeof terms / sizeof *terms, to);
+  if (!any_far(v, count)) return;
+  f64v densities[TOGETHER];
+  exponentials_of(v, count, densities);
+  for (int u = 0; u < count; u++) to[u] = choose(is_near(v[u]), to[u], densities[u] - 1.0 - v[u]);
+}
+
+/* 1 - exp(d) + d exp(d), which is kldsel_divergence_term(d, 0). Near 0 the terms are 2 (k - 1) / k! from k =
+ * 20 down to 2; those left out are below 2^-58 of the sum. */
+INLINE void crosses_of(const f64v *d, int count, f64v *to) {
+  static const double terms[] = {38.0 / 2432902008176640000,
+                                 36.0 / 121645100408832000,
+                                 34.0 / 6402373705728000,
+                                 32.0 / 355687428096000,
+                                 30.0 / 20922789888000,
+                                 28.0 / 1307674368000,
+                                 26.0 / 87178291200,
+                                 24.0 / 6227020800,
+                                 22.0 / 479001600,
+                                 20.0 / 39916800,
+                                 18.0 / 3628800,
+                                 16.0 / 362880,
+                                 14.0 / 40320,
+                                 12.0 / 5040,
+                                 10.0 / 720,
+                                 8.0 / 120,
+                                 6.0 / 24,
+                                 4.0 / 6,
+                                 1.0};
+  near_zero(d, count, terms, sizeof terms / sizeof *terms, to);
+  if (!any_far(d, count)) return;
+  f64v densities[TOGETHER];
+  exponentials_of(d, count, densities);
   for (int u = 0; u < count; u++) {
-    i64v near = (d[u] < 1.0) & (d[u] > -1.0);
-    to[u] = choose(near, d[u] * d[u] * 0.5 * series[u], exponentials_of_minus_d[u] - 1.0 + d[u]);
+    f64v far = 1.0 - densities[u] + choose(densities[u] > 0, densities[u] * d[u], every(0.0));
+    to[u] = choose(is_near(d[u]), to[u], far);
   }
 }
 
@@ -184,43 +235,23 @@ INLINE void term_exponential(const f64v *x, int count, const double *parameters,
 
 INLINE void term_excess(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  f64v d[TOGETHER], densities[TOGETHER], excesses[TOGETHER];
-  for (int u = 0; u < count; u++) d[u] = -x[u];
-  exponentials_of(x, count, densities);
-  excesses_of(d, densities, count, excesses);
+  f64v excesses[TOGETHER];
+  excesses_of(x, count, excesses);
   for (int u = 0; u < count; u++) terms[u][0] = excesses[u];
 }
 
-/* kldsel_divergence_term(d, 0) with density = exp(d): density (exp(-d) - 1 + d), or where d is large
- * 1 - density + density d. */
-INLINE void crosses_of(const f64v *d, const f64v *density, int count, f64v *to) {
-  f64v unused[TOGETHER], excesses[TOGETHER];
-  for (int u = 0; u < count; u++) unused[u] = every(0.0);
-  excesses_of(d, unused, count, excesses);
-  for (int u = 0; u < count; u++) {
-    i64v near = (d[u] < 1.0) & (d[u] > -1.0);
-    f64v far = 1.0 - density[u] + choose(density[u] > 0, density[u] * d[u], every(0.0));
-    to[u] = choose(near, density[u] * excesses[u], far);
-  }
-}
-
 INLINE void term_uniform(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
-  f64v d[TOGETHER], densities[TOGETHER], crosses[TOGETHER];
+  f64v d[TOGETHER], crosses[TOGETHER];
   for (int u = 0; u < count; u++) d[u] = x[u] - parameters[0];
-  exponentials_of(d, count, densities);
-  crosses_of(d, densities, count, crosses);
+  crosses_of(d, count, crosses);
   for (int u = 0; u < count; u++) terms[u][0] = crosses[u];
 }
 
 INLINE void term_spread(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
-  f64v v[TOGETHER], minus_v[TOGETHER], densities[TOGETHER], excesses[TOGETHER], crosses[TOGETHER];
-  for (int u = 0; u < count; u++) {
-    v[u] = (x[u] - parameters[0]) / parameters[1];
-    minus_v[u] = -v[u];
-  }
-  exponentials_of(v, count, densities);
-  excesses_of(minus_v, densities, count, excesses);
-  crosses_of(v, densities, count, crosses);
+  f64v v[TOGETHER], excesses[TOGETHER], crosses[TOGETHER];
+  for (int u = 0; u < count; u++) v[u] = (x[u] - parameters[0]) / parameters[1];
+  excesses_of(v, count, excesses);
+  crosses_of(v, count, crosses);
   for (int u = 0; u < count; u++) {
     terms[u][0] = v[u];
     terms[u][1] = excesses[u];
