@@ -16,7 +16,9 @@ INLINE f64v power_of_two(f64v shifted) {
 /* Series are long chains of operations that wait for each other; so many vectors go through them side by
  * side, in arrays of constant size that the compiler keeps in registers. */
 enum {
-  TOGETHER = 4
+  TOGETHER = 4,
+  VALUES_TOGETHER = WIDTH * TOGETHER,
+  LANES_TOGETHER = LANES * TOGETHER /* of whole lanes */
 };
 
 /* x = k ln 2 + r with |r| <= ln 2 / 2. k ln2_high is exact, and so is what is left of x; r is then off by its
@@ -79,8 +81,8 @@ INLINE void near_zero(const f64v *d, int count, const double *terms, size_t leng
 /* exp(v) - 1 - v. Near 0 the terms are 2 / k! from k = 20 down to 2; those left out are below 2^-58 of the
  * sum. */
 INLINE void excesses_of(const f64v *v, int count, f64v *to) {
-  static const double terms[] = {2.0 / 2432902008176640000,
-                                 2.0 / 121645100408832000,
+  static const double terms[] = {2.0 / 2432902008176640000.0,
+                                 2.0 / 121645100408832000.0,
                                  2.0 / 6402373705728000,
                                  2.0 / 355687428096000,
                                  2.0 / 20922789888000,
@@ -108,8 +110,8 @@ INLINE void excesses_of(const f64v *v, int count, f64v *to) {
 /* 1 - exp(d) + d exp(d), which is kldsel_divergence_term(d, 0). Near 0 the terms are 2 (k - 1) / k! from k =
  * 20 down to 2; those left out are below 2^-58 of the sum. */
 INLINE void crosses_of(const f64v *d, int count, f64v *to) {
-  static const double terms[] = {38.0 / 2432902008176640000,
-                                 36.0 / 121645100408832000,
+  static const double terms[] = {38.0 / 2432902008176640000.0,
+                                 36.0 / 121645100408832000.0,
                                  34.0 / 6402373705728000,
                                  32.0 / 355687428096000,
                                  30.0 / 20922789888000,
@@ -203,12 +205,12 @@ INLINE void add_terms(term_function *term, int terms, const double *parameters, 
 INLINE void sum_terms(term_function *term, int terms, const double *parameters, const double *x, size_t n,
                       double *sums) {
   struct lanes_sum by_lane[MOST_TERMS];
-  size_t whole = n - n % LANES, grouped = n - n % (LANES * TOGETHER);
+  size_t whole = n - n % LANES, grouped = n - n % LANES_TOGETHER;
   struct tail tail = tail_of(x + whole, n - whole);
   for (int lane = 0; lane < LANES; lane += WIDTH) {
     struct vector_sum sum[MOST_TERMS] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
     size_t i = (size_t)lane;
-    for (; i < grouped; i += LANES * TOGETHER) add_terms(term, terms, parameters, x + i, TOGETHER, sum);
+    for (; i < grouped; i += LANES_TOGETHER) add_terms(term, terms, parameters, x + i, TOGETHER, sum);
     for (; i < whole; i += LANES) add_terms(term, terms, parameters, x + i, 1, sum);
     f64v value = load_f64(tail.x + lane), to_add[1][MOST_TERMS];
     term(&value, 1, parameters, to_add);
@@ -293,8 +295,8 @@ static void spread(const double *x, size_t n, double center, double temperature,
 }
 
 static void exponentials(const double *x, size_t n, double *to) {
-  size_t whole = n - n % WIDTH, grouped = n - n % (WIDTH * TOGETHER), i = 0;
-  for (; i < grouped; i += WIDTH * TOGETHER) {
+  size_t whole = n - n % WIDTH, grouped = n - n % VALUES_TOGETHER, i = 0;
+  for (; i < grouped; i += VALUES_TOGETHER) {
     f64v values[TOGETHER];
     for (size_t u = 0; u < TOGETHER; u++) values[u] = load_f64(x + i + u * WIDTH);
     exponentials_of(values, TOGETHER, values);

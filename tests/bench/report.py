@@ -138,10 +138,10 @@ def weights_text(results: dict) -> str:
     settings = results["settings"]
     if "copies_mib" not in settings:
         return "Weights are the same each time: small networks come from a cache."
+    times = settings["copies_mib"] // settings["cache_mib"]
     return (
-        "Nobody ranks the same weights twice in a row, so whoever is measured reads copies of them in turn, "
-        f"which together take {settings['copies_mib']} MiB or more, {settings['copies_mib'] // settings['cache_mib']} "
-        "times the largest cache: they come from memory."
+        "Nobody ranks the same weights twice in a row, so whoever is measured reads copies of them in turn, which\n"
+        f"together take {settings['copies_mib']} MiB or more, {times} times the largest cache: they come from memory."
     )
 
 
@@ -150,8 +150,8 @@ def cached_text(results: dict) -> str:
     if not results.get("cached"):
         return ""
     return (
-        f"The same with weights that the largest cache has room for, {results['settings']['cache_mib']} MiB, "
-        f"read over and over; the floor is then that of the cache:\n\n{floor_text(results['cached'])}\n\n"
+        f"The same with weights that the largest cache has room for, {results['settings']['cache_mib']} MiB, read "
+        f"over and over; the floor is\nthen that of the cache:\n\n{floor_text(results['cached'])}\n\n"
     )
 
 
