@@ -34,7 +34,9 @@ def caches() -> list[str]:
 
 def cache_mib() -> int:
     """Return the size of the largest cache, 32 where the system does not tell."""
-    sizes = [path.read_text().strip() for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
+    sizes = [
+        path.read_text().strip() for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
+    ]
     return max((int(size[:-1]) // 1024 for size in sizes if size.endswith("K")), default=0) or 32
 
 
