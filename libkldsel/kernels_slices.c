@@ -81,10 +81,8 @@ INLINE void accumulate_filters(int wanted, const struct slice_block *block, size
         f64v value = load_f64(x + (size_t)r * row + e * lanes + z);
         struct parts part = split(value);
         if (wanted & WANTED_ALL) all += value * load_f64(w);
-        if (wanted & WANTED_SPLIT) {
-          positive = add_positive(positive, part, load_f64(w + lanes));
-          negative = add_negative(negative, part, load_f64(w + 2 * lanes));
-        }
+        if (wanted & WANTED_SPLIT)
+          add_parts(part, load_f64(w + lanes), load_f64(w + 2 * lanes), &positive, &negative);
       }
       if (wanted & WANTED_ALL) store_f64(to, all);
       if (wanted & WANTED_SPLIT) {
