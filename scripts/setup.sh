@@ -5,7 +5,7 @@ set -euo pipefail
 # To build the library, its tests and its examples, and to run them.
 packages=(
     gcc g++ libc6-dev binutils meson ninja-build pkg-config python3
-    libopenblas-dev gfortran check libjansson-dev libpopt-dev
+    libopenblas-dev gfortran check doctest-dev libjansson-dev libpopt-dev
     python3-pytest python3-hypothesis python3-numpy
 )
 # What .ci/run needs on top.

@@ -354,6 +354,13 @@ public:
     return detail::finish(code);
   }
 
+  /** Gives the handle away: the caller frees it, after the last use of a progress callable, which ends here.
+   */
+  [[nodiscard]] kldsel_options *release() noexcept {
+    if (progress_ != nullptr) static_cast<void>(kldsel_options_set_progress(get(), nullptr, nullptr));
+    progress_.reset();
+    return handle_.release();
+  }
   /** The C handle; NULL for every default. */
   [[nodiscard]] kldsel_options *get() const noexcept { return handle_.get(); }
   /** Whether there is a handle. */
@@ -375,7 +382,7 @@ private:
   }
 
 #if KLDSEL_EXCEPTIONS
-  void rethrow() const {
+  [[gnu::cold, gnu::noinline]] void rethrow() const {
     detail::pending &pending = detail::pending_on_this_thread();
     if (progress_ == nullptr || pending.from != progress_.get()) return;
     pending.from = nullptr;

@@ -160,12 +160,16 @@ public:
     reset(other.release());
     return *this;
   }
-  ~owner() { Ref::free(this->handle_); }
+  ~owner() { reset(); }
 
   /** Gives the handle away: the caller frees it. */
   [[nodiscard]] handle_type *release() noexcept { return std::exchange(this->handle_, nullptr); }
   /** Frees the handle and takes another. */
-  void reset(handle_type *handle = nullptr) noexcept { Ref::free(std::exchange(this->handle_, handle)); }
+  void reset(handle_type *handle = nullptr) noexcept {
+    handle_type *old = std::exchange(this->handle_, handle);
+    /* To a compiler that knows it to be empty, nothing is called. */
+    if (old != nullptr) Ref::free(old);
+  }
 };
 
 /* Number of axes; one that no int32_t holds is as wrong as the highest. */

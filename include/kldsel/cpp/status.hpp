@@ -110,7 +110,8 @@ template <class T> using outcome = T;
 
 namespace detail {
 
-[[noreturn]] inline void raise(kldsel_status code) {
+/* Apart from the way of success, which is to stay as short as in C. */
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise(kldsel_status code) {
   throw error(static_cast<status>(code));
 }
 
@@ -211,15 +212,20 @@ inline result<void> finish(kldsel_status code) noexcept {
 namespace detail {
 
 /* Fails as the library does, for what only this face can see: two views that disagree. */
-inline kldsel_status mismatch(const char *view, std::size_t is, const char *other,
-                              std::size_t must_be) noexcept {
-  if (is == must_be) return KLDSEL_OK;
+[[gnu::cold, gnu::noinline]] inline kldsel_status
+tell_mismatch(const char *view, std::size_t is, const char *other, std::size_t must_be) noexcept {
   char text[160];
   std::snprintf(text, sizeof text, "%s has %zu elements, %s %zu", view, is, other, must_be);
   return kldsel_set_last_error(KLDSEL_ERROR_MISMATCH, text);
 }
 
-inline kldsel_status out_of_memory(std::size_t count, std::size_t size) noexcept {
+inline kldsel_status mismatch(const char *view, std::size_t is, const char *other,
+                              std::size_t must_be) noexcept {
+  return is == must_be ? KLDSEL_OK : tell_mismatch(view, is, other, must_be);
+}
+
+[[gnu::cold, gnu::noinline]] inline kldsel_status out_of_memory(std::size_t count,
+                                                                std::size_t size) noexcept {
   char text[96];
   std::snprintf(text, sizeof text, "no memory for %zu times %zu bytes", count, size);
   return kldsel_set_last_error(KLDSEL_ERROR_OUT_OF_MEMORY, text);
