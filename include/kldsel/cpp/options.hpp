@@ -279,6 +279,7 @@ class options {
 public:
   using handle_type = kldsel_options; /**< the C type */
 
+  /** Every default. */
   constexpr options() noexcept = default;
   /** Takes a handle of a C function; frees it at the end. */
   explicit options(kldsel_options *handle) noexcept : handle_(handle) {}

@@ -22,6 +22,7 @@ class profile_ref {
 public:
   using handle_type = kldsel_profile; /**< the C type */
 
+  /** Of nothing. */
   constexpr profile_ref() noexcept = default;
   /** Of a handle, which stays the caller's. */
   constexpr explicit profile_ref(kldsel_profile *handle) noexcept : handle_(handle) {}

@@ -121,6 +121,7 @@ class tensor_ref {
 public:
   using handle_type = kldsel_tensor; /**< the C type */
 
+  /** Of nothing. */
   constexpr tensor_ref() noexcept = default;
   /** Of a handle, which stays the caller's. */
   constexpr explicit tensor_ref(kldsel_tensor *handle) noexcept : handle_(handle) {}
