@@ -5,13 +5,13 @@ set -euo pipefail
 # To build the library, its tests and its examples, and to run them.
 packages=(
     gcc g++ libc6-dev binutils meson ninja-build pkg-config python3
-    libopenblas-dev gfortran check libjansson-dev libpopt-dev
+    libopenblas-dev gfortran check doctest-dev libdlpack-dev libjansson-dev libpopt-dev
     python3-pytest python3-hypothesis python3-numpy
 )
 # What .ci/run needs on top.
 readonly ci=(
-    clang clang-format clang-tidy clang-tools cppcheck abigail-tools valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
-    python3-venv
+    clang clang-format clang-tidy clang-tools cppcheck abigail-tools valgrind libc6-dbg gcovr doxygen shellcheck
+    ca-certificates python3-venv cmake
 )
 # What its stages for other processors need on top of that; see also sysroot.sh.
 readonly cross=(gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-s390x-linux-gnu qemu-user)
