@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Text of unknown origin, made fit for a terminal. Needs setlocale(LC_CTYPE, "") once. */
-#ifndef KLDSEL_RANK_TEXT_H
-#define KLDSEL_RANK_TEXT_H
+#ifndef KLDSEL_COMMON_TEXT_H
+#define KLDSEL_COMMON_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef KLDSEL_RANK_MAPPING_H
-#define KLDSEL_RANK_MAPPING_H
+#ifndef KLDSEL_COMMON_MAPPING_H
+#define KLDSEL_COMMON_MAPPING_H
 
 #include <stdbool.h>
 #include <stddef.h>
