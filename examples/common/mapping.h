@@ -7,8 +7,16 @@
 
 #include "problem.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Maps a regular file of at least `least` > 0 bytes for reading; munmap() gives it back. */
 bool mapping_open(const char *path, size_t least, unsigned char **map, size_t *bytes,
                   struct problem *problem);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Whether the terminal reads UTF-8. */
 bool text_utf8(void);
 
@@ -25,5 +29,9 @@ char *text_fit(const char *printable, int columns);
 
 /* Columns to print in: of $COLUMNS or the terminal of stdout; 0 for no limit. */
 int text_terminal_columns(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
