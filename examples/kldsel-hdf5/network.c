@@ -79,10 +79,12 @@ static bool read_classes(hid_t file, struct network *network, struct problem *pr
   return collected || problem_out_of_memory(problem);
 }
 
-/* The configuration knows better than a name that looks like a class. */
+/* The configuration knows better than a name that looks like a class, and a container than the model's
+ * author; only the cell of a recurrent layer is nothing but a cell there. */
 static enum keras_class class_of(const struct network *network, const char *label, const char *entry) {
   const char *class = json_string_value(json_object_get(network->classes, label));
-  return keras_class_of(class != NULL ? class : entry);
+  const enum keras_class found = keras_class_of(class != NULL ? class : entry);
+  return found != KERAS_UNKNOWN || class != NULL ? found : keras_class_of(label);
 }
 
 /* The older form: "conv2d/kernel" or "block/conv2d/kernel:0", after the layer in the path of the dataset. */
