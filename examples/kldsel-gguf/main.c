@@ -21,18 +21,18 @@ struct gguf {
 };
 
 static const struct type {
-  enum ggml_type type;
   const char *safetensors;
+  enum ggml_type type;
   int32_t dtype;
 } types[] = {
-    {GGML_TYPE_F64, "F64", KLDSEL_DTYPE_F64},
-    {GGML_TYPE_F32, "F32", KLDSEL_DTYPE_F32},
-    {GGML_TYPE_F16, "F16", KLDSEL_DTYPE_F16},
-    {GGML_TYPE_BF16, "BF16", KLDSEL_DTYPE_BF16},
-    {GGML_TYPE_I64, "I64", 0},
-    {GGML_TYPE_I32, "I32", 0},
-    {GGML_TYPE_I16, "I16", 0},
-    {GGML_TYPE_I8, "I8", 0},
+    {"F64", GGML_TYPE_F64, KLDSEL_DTYPE_F64},
+    {"F32", GGML_TYPE_F32, KLDSEL_DTYPE_F32},
+    {"F16", GGML_TYPE_F16, KLDSEL_DTYPE_F16},
+    {"BF16", GGML_TYPE_BF16, KLDSEL_DTYPE_BF16},
+    {"I64", GGML_TYPE_I64, 0},
+    {"I32", GGML_TYPE_I32, 0},
+    {"I16", GGML_TYPE_I16, 0},
+    {"I8", GGML_TYPE_I8, 0},
 };
 
 /* What the library says of a file that it cannot read; the first is the cause. */
