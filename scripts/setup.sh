@@ -13,6 +13,8 @@ readonly ci=(
     clang clang-format clang-tidy clang-tools cppcheck abigail-tools valgrind libc6-dbg gcovr doxygen shellcheck
     ca-certificates python3-venv cmake
 )
+# What scripts/test-converters.sh needs to read the formats.
+readonly converters=(libonnx-dev libprotobuf-dev libhdf5-dev python3-venv)
 # What its stages for other processors need on top of that; see also sysroot.sh.
 readonly cross=(gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-s390x-linux-gnu qemu-user)
 # What scripts/bench.sh measures beside the library, and draws with.
@@ -22,13 +24,15 @@ readonly bench=(
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--cross] [--bench]
+Usage: setup.sh [--ci] [--cross] [--bench] [--converters]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
   --ci       those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
   --cross    those of its stages for other processors too: cross compilers, an emulator
   --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
+  --converters
+             those of scripts/test-converters.sh too: protobuf, HDF5
   --help     show this text
 TEXT
 }
@@ -40,9 +44,10 @@ die() {
 
 while (($#)); do
     case $1 in
-        --ci) packages+=("${ci[@]}" "${bench[@]}") ;;
+        --ci) packages+=("${ci[@]}" "${bench[@]}" "${converters[@]}") ;;
         --cross) packages+=("${cross[@]}") ;;
         --bench) packages+=("${bench[@]}") ;;
+        --converters) packages+=("${converters[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;
     esac
