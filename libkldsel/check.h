@@ -11,10 +11,10 @@
 #define KLDSEL_PRINTF(format_at, values_at)
 #endif
 
-void kldsel_set_last_error(const char *format, ...) KLDSEL_PRINTF(1, 2);
+void kldsel_set_error_text(const char *format, ...) KLDSEL_PRINTF(1, 2);
 
 /* Sets this thread's last-error text; its value is the status. */
-#define kldsel_fail(status, ...) (kldsel_set_last_error(__VA_ARGS__), (status))
+#define kldsel_fail(status, ...) (kldsel_set_error_text(__VA_ARGS__), (status))
 
 #define REQUIRE(condition, ...)                                                                              \
   do {                                                                                                       \

@@ -6,7 +6,7 @@
 
 static _Thread_local char last_error[512];
 
-void kldsel_set_last_error(const char *format, ...) {
+void kldsel_set_error_text(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(last_error, sizeof last_error, format, arguments);
@@ -15,6 +15,12 @@ void kldsel_set_last_error(const char *format, ...) {
 
 const char *kldsel_last_error(void) {
   return last_error;
+}
+
+kldsel_status kldsel_set_last_error(kldsel_status status, const char *text) {
+  REQUIRE_NOT_NULL(text);
+  kldsel_set_error_text("%s", text);
+  return status;
 }
 
 const char *kldsel_status_name(kldsel_status status) {

@@ -98,6 +98,7 @@
   X(int32_t, kldsel_cpu_level, (void)) \
   X(const char *, kldsel_status_name, (kldsel_status)) \
   X(const char *, kldsel_last_error, (void)) \
+  X(kldsel_status, kldsel_set_last_error, (kldsel_status, const char *)) \
   X(kldsel_status, kldsel_options_create, (kldsel_allocate_function, kldsel_release_function, void \
     *, kldsel_options **)) \
   X(void, kldsel_options_free, (kldsel_options *)) \

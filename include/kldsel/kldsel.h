@@ -112,6 +112,14 @@ KLDSEL_API const char *kldsel_status_name(kldsel_status status);
  */
 KLDSEL_API const char *kldsel_last_error(void);
 
+/**
+ * Sets the text of this thread's last error: for what is built on the library and reports errors as it does.
+ * @param status handed back, so that failing is one expression
+ * @param text   copied, up to 511 bytes; may be kldsel_last_error() itself, or part of it
+ * @return @p status; INVALID_ARGUMENT (@p text NULL)
+ */
+KLDSEL_API kldsel_status kldsel_set_last_error(kldsel_status status, const char *text);
+
 /** @} */
 /** @defgroup options Options
  * An opaque set of key-value pairs. Wherever one is taken, NULL means every default. Setting an

@@ -230,6 +230,7 @@ const char *kldsel_blas_better_core(void);
 
 const char *kldsel_status_name(kldsel_status);
 const char *kldsel_last_error(void);
+kldsel_status kldsel_set_last_error(kldsel_status, const char *);
 
 kldsel_status kldsel_options_create(kldsel_allocate_function, kldsel_release_function, void *,
   kldsel_options **);
