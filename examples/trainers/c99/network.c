@@ -27,23 +27,24 @@ static bool make_floats(size_t count, float **values) {
   return *values != NULL;
 }
 
-static bool make_parameters(size_t count, double deviation, struct random *random,
+static bool make_parameters(size_t count, double deviation, struct generator *generator,
                             struct parameters *parameters) {
   parameters->count = count;
   if (!make_floats(count, &parameters->value) || !make_floats(count, &parameters->gradient) ||
       !make_floats(count, &parameters->velocity))
     return false;
-  for (size_t i = 0; i < count; i++) parameters->value[i] = (float)(deviation * random_normal(random));
+  for (size_t i = 0; i < count; i++) parameters->value[i] = (float)(deviation * random_normal(generator));
   return true;
 }
 
-static bool make_convolution(int l, int channels, int size, struct random *random, struct network *network) {
+static bool make_convolution(int l, int channels, int size, struct generator *generator,
+                             struct network *network) {
   struct convolution *convolution = &network->convolution[l];
   struct activations *activations = &network->activations;
   const size_t filters = (size_t)plan[l].filters, inputs = (size_t)channels * TAPS;
   *convolution = (struct convolution){channels, plan[l].filters, size, plan[l].pool, true, {0}, {0}};
-  return make_parameters(filters * inputs, sqrt(2.0 / (double)inputs), random, &convolution->weights) &&
-         make_parameters(filters, 0, random, &convolution->biases) &&
+  return make_parameters(filters * inputs, sqrt(2.0 / (double)inputs), generator, &convolution->weights) &&
+         make_parameters(filters, 0, generator, &convolution->biases) &&
          make_floats(filters * plane_of(size), &activations->output[l]) &&
          make_floats(filters * plane_of(size), &activations->output_gradient[l]) &&
          (!convolution->pool ||
@@ -51,21 +52,21 @@ static bool make_convolution(int l, int channels, int size, struct random *rando
            make_floats(filters * plane_of(size / 2), &activations->pooled_gradient[l])));
 }
 
-bool network_create(size_t classes, struct random *random, struct network *network) {
+bool network_create(size_t classes, struct generator *generator, struct network *network) {
   memset(network, 0, sizeof *network);
   network->classes = classes;
   bool made = make_floats(plane_of(IMAGE_SIZE), &network->activations.input);
   int channels = 1, size = IMAGE_SIZE;
   for (int l = 0; l < CONVOLUTIONS && made; l++) {
-    made = make_convolution(l, channels, size, random, network);
+    made = make_convolution(l, channels, size, generator, network);
     channels = plan[l].filters;
     if (plan[l].pool) size /= 2;
   }
   network->features = (size_t)(channels * size * size);
   made = made && make_floats(network->features, &network->activations.features) &&
-         make_parameters(classes * network->features, sqrt(1.0 / (double)network->features), random,
+         make_parameters(classes * network->features, sqrt(1.0 / (double)network->features), generator,
                          &network->head_weights) &&
-         make_parameters(classes, 0, random, &network->head_biases);
+         make_parameters(classes, 0, generator, &network->head_biases);
   if (!made) network_free(network);
   return made;
 }

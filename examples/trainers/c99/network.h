@@ -47,7 +47,7 @@ struct network {
 };
 
 /* Makes a network with random weights, all of it trained; false without memory. */
-bool network_create(size_t classes, struct random *random, struct network *network);
+bool network_create(size_t classes, struct generator *generator, struct network *network);
 
 /* Sets the convolutions' weights to those of another network. */
 void network_copy_convolutions(const struct network *from, struct network *network);

@@ -104,7 +104,7 @@ static bool draw(const struct classes *classes, const char *path, unsigned char 
   if (*count == 0) *count = found;
   const bool enough = found >= *count && found > 0;
   if (enough && *count < found) {
-    random_shuffle(&(struct random){seed}, candidates, found);
+    random_shuffle(&(struct generator){seed}, candidates, found);
     for (size_t i = *count; i < found; i++) place[candidates[i]] = MOST_CLASSES;
   }
   free(candidates);

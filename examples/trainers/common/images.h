@@ -9,6 +9,10 @@
 
 #include "problem.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define IMAGE_SIZE 28 /* rows, and columns */
 #define IMAGE_PIXELS (IMAGE_SIZE * IMAGE_SIZE)
 #define MOST_CLASSES 10
@@ -37,5 +41,9 @@ bool images_load(const char *folder, const char *part, const struct classes *cla
 
 /* Also of zeros. */
 void images_free(struct images *images);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,18 +6,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct random {
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct generator {
   uint64_t state; /* any number is a good seed */
 };
 
-uint64_t random_bits(struct random *random);
+uint64_t random_bits(struct generator *generator);
 
 /* Evenly in [0, 1). */
-double random_uniform(struct random *random);
+double random_uniform(struct generator *generator);
 
 /* Mean 0, variance 1. */
-double random_normal(struct random *random);
+double random_normal(struct generator *generator);
 
-void random_shuffle(struct random *random, size_t *values, size_t count);
+void random_shuffle(struct generator *generator, size_t *values, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "problem.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct weights {
   const char *name;
   int rank;
@@ -18,5 +22,9 @@ struct weights {
 /* Writes `folder`/`name`.safetensors, its data in the order of `weights`. */
 bool weights_save(const char *folder, const char *name, const struct weights *weights, size_t count,
                   struct problem *problem);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

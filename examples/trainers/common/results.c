@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "report.h"
+#include "results.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
-void report_progress(const char *what, size_t done, size_t total) {
+void results_progress(const char *what, size_t done, size_t total) {
   if (isatty(STDERR_FILENO) != 1) return;
   if (done < total)
     fprintf(stderr, "\r%s: %3zu %%", what, 100 * done / total);
@@ -12,7 +13,19 @@ void report_progress(const char *what, size_t done, size_t total) {
     fputs("\r\033[K", stderr);
 }
 
-void report_accuracies(const char *what, const double *accuracies, int runs) {
+void results_selection(const char *what, int epoch, const bool *trained, const double *scores, size_t count) {
+  printf("%s, epoch %d: trains", what, epoch);
+  for (size_t i = 0; i < count; i++)
+    if (trained[i]) printf(" %zu", i);
+  if (!isnan(scores[0])) {
+    printf("; divergences");
+    for (size_t i = 0; i < count; i++) printf(" %.17g", scores[i]);
+  }
+  putchar('\n');
+  fflush(stdout);
+}
+
+void results_accuracies(const char *what, const double *accuracies, int runs) {
   double sum = 0, lowest = accuracies[0], highest = accuracies[0];
   for (int run = 0; run < runs; run++) {
     sum += accuracies[run];
