@@ -5,6 +5,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct problem {
   char text[1024];
 };
@@ -16,5 +20,9 @@ bool problem_out_of_memory(struct problem *problem);
 
 /* Prints "kldsel-rank: text" as one line to stderr, whatever bytes the text has. */
 void problem_print(const struct problem *problem);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
