@@ -64,6 +64,15 @@ static const struct key *find_key(int32_t key) {
   return NULL;
 }
 
+static kldsel_status find_typed_key(int32_t key, int32_t type, const struct key **found) {
+  const struct key *row = find_key(key);
+  REQUIRE(row != NULL, "key %" PRId32 " is not an option", key);
+  REQUIRE(row->type == type, "key %" PRId32 " (%s) takes %s", key, row->name,
+          type == KLDSEL_OPTION_TYPE_INT ? "a double, not an integer" : "an integer, not a double");
+  *found = row;
+  return KLDSEL_OK;
+}
+
 kldsel_status kldsel_options_create(kldsel_allocate_function allocate, kldsel_release_function release,
                                     void *user, kldsel_options **options) {
   REQUIRE_NOT_NULL(options);
@@ -88,10 +97,8 @@ void kldsel_options_free(kldsel_options *options) {
 
 kldsel_status kldsel_options_set_int(kldsel_options *options, int32_t key, int64_t value) {
   REQUIRE_NOT_NULL(options);
-  const struct key *row = find_key(key);
-  REQUIRE(row != NULL, "key %" PRId32 " is not an option", key);
-  REQUIRE(row->type == KLDSEL_OPTION_TYPE_INT, "key %" PRId32 " (%s) takes a double, not an integer", key,
-          row->name);
+  const struct key *row;
+  TRY(find_typed_key(key, KLDSEL_OPTION_TYPE_INT, &row));
   REQUIRE(value >= row->lowest_int && value <= row->highest_int,
           "value of %s is %" PRId64 "; must be %" PRId64 " to %" PRId64, row->name, value, row->lowest_int,
           row->highest_int);
@@ -103,14 +110,58 @@ kldsel_status kldsel_options_set_int(kldsel_options *options, int32_t key, int64
 
 kldsel_status kldsel_options_set_double(kldsel_options *options, int32_t key, double value) {
   REQUIRE_NOT_NULL(options);
-  const struct key *row = find_key(key);
-  REQUIRE(row != NULL, "key %" PRId32 " is not an option", key);
-  REQUIRE(row->type == KLDSEL_OPTION_TYPE_DOUBLE, "key %" PRId32 " (%s) takes an integer, not a double", key,
-          row->name);
+  const struct key *row;
+  TRY(find_typed_key(key, KLDSEL_OPTION_TYPE_DOUBLE, &row));
   REQUIRE(value >= row->lowest_double && value <= row->highest_double,
           "value of %s is %.17g; must be %.17g to %.17g", row->name, value, row->lowest_double,
           row->highest_double);
   *(double *)(void *)((char *)options + row->offset) = value;
+  return KLDSEL_OK;
+}
+
+/* What 0 stands for, where it stands for something. */
+static int64_t effective_int(const struct kldsel_options *options, int32_t key, int64_t value) {
+  switch (key) {
+  case KLDSEL_OPTION_MEASURE:
+    return kldsel_measure_of(options);
+  case KLDSEL_OPTION_SIGN:
+    return kldsel_sign_of(options);
+  case KLDSEL_OPTION_REFERENCE:
+    return kldsel_reference_of(options);
+  case KLDSEL_OPTION_ORDER:
+    return kldsel_order_of(options);
+  case KLDSEL_OPTION_GRANULARITY:
+    return kldsel_granularity_of(options);
+  case KLDSEL_OPTION_DISTRIBUTION:
+    return kldsel_distribution_of(options);
+  case KLDSEL_OPTION_ALIGNMENT:
+    return kldsel_alignment_of(options);
+  case KLDSEL_OPTION_SIGNS:
+    return kldsel_signs_of(options);
+  case KLDSEL_OPTION_CONTENT:
+    return kldsel_content_of(options);
+  case KLDSEL_OPTION_CPU_LEVEL:
+    return value != 0 ? value : kldsel_cpu_level();
+  default:
+    return value;
+  }
+}
+
+kldsel_status kldsel_options_get_int(const kldsel_options *options, int32_t key, int64_t *value) {
+  const struct key *row;
+  TRY(find_typed_key(key, KLDSEL_OPTION_TYPE_INT, &row));
+  REQUIRE_NOT_NULL(value);
+  struct kldsel_options chosen = kldsel_options_or_default(options);
+  *value = effective_int(&chosen, key, *(const int64_t *)(const void *)((const char *)&chosen + row->offset));
+  return KLDSEL_OK;
+}
+
+kldsel_status kldsel_options_get_double(const kldsel_options *options, int32_t key, double *value) {
+  const struct key *row;
+  TRY(find_typed_key(key, KLDSEL_OPTION_TYPE_DOUBLE, &row));
+  REQUIRE_NOT_NULL(value);
+  struct kldsel_options chosen = kldsel_options_or_default(options);
+  *value = *(const double *)(const void *)((const char *)&chosen + row->offset);
   return KLDSEL_OK;
 }
 

@@ -197,9 +197,11 @@ static kldsel_status tell_failure(struct batch *batch, enum tensor_names names) 
     snprintf(name, sizeof name, "tensors[%zu]", batch->failed_layer);
   if (batch->failed_layer >= first_given)
     snprintf(name, sizeof name, "given[%zu]", batch->failed_layer - first_given);
-  if (batch->failed_status == KLDSEL_ERROR_NOT_FINITE)
-    return kldsel_tensor_require_finite(batch->tensors[batch->failed_layer], name);
-  return kldsel_fail(batch->failed_status, "%s: %s", name, batch->failed_text);
+  kldsel_status status = batch->failed_status == KLDSEL_ERROR_NOT_FINITE
+                             ? kldsel_tensor_require_finite(batch->tensors[batch->failed_layer], name)
+                             : kldsel_fail(batch->failed_status, "%s: %s", name, batch->failed_text);
+  if (names != NAME_ONE) kldsel_set_error_layer((int64_t)(batch->failed_layer % first_given));
+  return status;
 }
 
 static kldsel_status run_batch(struct batch *batch, enum tensor_names names) {
@@ -255,7 +257,7 @@ kldsel_status kldsel_profile_create_many(kldsel_tensor *const *tensors, size_t c
                                          const kldsel_options *options, kldsel_profile **profiles) {
   REQUIRE_NOT_NULL(tensors);
   REQUIRE(count > 0, "count is 0");
-  for (size_t i = 0; i < count; i++) REQUIRE(tensors[i] != NULL, "tensors[%zu] is NULL", i);
+  for (size_t i = 0; i < count; i++) REQUIRE_OF_LAYER(tensors[i] != NULL, i, "tensors[%zu] is NULL", i);
   REQUIRE_NOT_NULL(profiles);
   struct kldsel_options chosen = kldsel_options_or_default(options);
   return kldsel_profiles_create((const kldsel_tensor *const *)tensors, count, &chosen, NAMES_OWN,

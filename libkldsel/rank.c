@@ -30,7 +30,7 @@ static kldsel_status check_selection(const struct kldsel_options *options, const
   if (options->select_parameters == 0) return KLDSEL_OK;
   REQUIRE(parameters != NULL, "parameters is NULL, but options select by a budget of parameters");
   for (size_t i = 0; i < n; i++)
-    REQUIRE(parameters[i] >= 0, "parameters[%zu] is %" PRId64 "; must be >= 0", i, parameters[i]);
+    REQUIRE_OF_LAYER(parameters[i] >= 0, i, "parameters[%zu] is %" PRId64 "; must be >= 0", i, parameters[i]);
   return KLDSEL_OK;
 }
 

@@ -88,12 +88,13 @@ static kldsel_status check_alike(struct kldsel_profile *const *profiles, size_t 
   for (size_t i = 0; i < count; i++) {
     if (profiles[i] == NULL) continue;
     if (profiles[i]->granularity != granularity)
-      return kldsel_fail(KLDSEL_ERROR_MISMATCH, "%s[%zu] was made with granularity %" PRId32 ", not %" PRId32,
-                         name, i, profiles[i]->granularity, granularity);
+      return kldsel_fail_of_layer(i, KLDSEL_ERROR_MISMATCH,
+                                  "%s[%zu] was made with granularity %" PRId32 ", not %" PRId32, name, i,
+                                  profiles[i]->granularity, granularity);
     if (profiles[i]->distribution != distribution)
-      return kldsel_fail(KLDSEL_ERROR_MISMATCH,
-                         "%s[%zu] was made with distribution %" PRId32 ", not %" PRId32, name, i,
-                         profiles[i]->distribution, distribution);
+      return kldsel_fail_of_layer(i, KLDSEL_ERROR_MISMATCH,
+                                  "%s[%zu] was made with distribution %" PRId32 ", not %" PRId32, name, i,
+                                  profiles[i]->distribution, distribution);
   }
   return KLDSEL_OK;
 }
@@ -119,20 +120,22 @@ static kldsel_status check_held(struct kldsel_profile *const *profiles, size_t c
     const struct kldsel_profile *profile = profiles[i];
     if (profile == NULL) continue;
     if (measure != KLDSEL_MEASURE_SHARE && !sign_wanted(profile->signs, sign))
-      return kldsel_fail(KLDSEL_ERROR_MISSING, "%s[%zu] holds nothing of sign %s; make it with that in SIGNS",
-                         name, i, sign_names[sign]);
+      return kldsel_fail_of_layer(i, KLDSEL_ERROR_MISSING,
+                                  "%s[%zu] holds nothing of sign %s; make it with that in SIGNS", name, i,
+                                  sign_names[sign]);
     if ((profile->content & content) != content)
-      return kldsel_fail(KLDSEL_ERROR_MISSING, "%s[%zu] holds no %s; make it with them in CONTENT", name, i,
-                         content == KLDSEL_CONTENT_VALUES  ? "values"
-                         : content == KLDSEL_CONTENT_MEANS ? "means"
-                                                           : "counts");
+      return kldsel_fail_of_layer(i, KLDSEL_ERROR_MISSING,
+                                  "%s[%zu] holds no %s; make it with them in CONTENT", name, i,
+                                  content == KLDSEL_CONTENT_VALUES  ? "values"
+                                  : content == KLDSEL_CONTENT_MEANS ? "means"
+                                                                    : "counts");
   }
   return KLDSEL_OK;
 }
 
 static kldsel_status check_profiles(kldsel_profile *const *profiles, size_t count,
                                     kldsel_profile *const *given, const struct kldsel_options *options) {
-  for (size_t i = 0; i < count; i++) REQUIRE(profiles[i] != NULL, "profiles[%zu] is NULL", i);
+  for (size_t i = 0; i < count; i++) REQUIRE_OF_LAYER(profiles[i] != NULL, i, "profiles[%zu] is NULL", i);
   TRY(check_choices(options, given != NULL));
   int32_t granularity = options->granularity != 0 ? (int32_t)options->granularity : profiles[0]->granularity;
   int32_t distribution =
@@ -255,7 +258,7 @@ kldsel_status kldsel_rank_tensors(kldsel_tensor *const *tensors, size_t count, k
                                   kldsel_ranking **ranking) {
   REQUIRE_NOT_NULL(tensors);
   REQUIRE(count > 0, "count is 0");
-  for (size_t i = 0; i < count; i++) REQUIRE(tensors[i] != NULL, "tensors[%zu] is NULL", i);
+  for (size_t i = 0; i < count; i++) REQUIRE_OF_LAYER(tensors[i] != NULL, i, "tensors[%zu] is NULL", i);
   REQUIRE_NOT_NULL(ranking);
   struct kldsel_options chosen = kldsel_options_or_default(options);
   TRY(check_choices(&chosen, given != NULL));

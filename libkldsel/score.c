@@ -56,13 +56,14 @@ static kldsel_status score_within(const struct scoring *scoring) {
     const struct kldsel_profile *profile = member(scoring, i);
     int64_t layer = scoring->group->members[i];
     if (profile->within_temperature == 0)
-      return kldsel_fail(KLDSEL_ERROR_MISSING,
-                         "profiles[%" PRId64 "] holds no divergence within; make it with REFERENCE within",
-                         layer);
+      return kldsel_fail_of_layer(
+          layer, KLDSEL_ERROR_MISSING,
+          "profiles[%" PRId64 "] holds no divergence within; make it with REFERENCE within", layer);
     if (profile->within_temperature != temperature)
-      return kldsel_fail(KLDSEL_ERROR_MISSING,
-                         "profiles[%" PRId64 "] holds the divergence within at temperature %g, not %g", layer,
-                         profile->within_temperature, temperature);
+      return kldsel_fail_of_layer(layer, KLDSEL_ERROR_MISSING,
+                                  "profiles[%" PRId64
+                                  "] holds the divergence within at temperature %g, not %g",
+                                  layer, profile->within_temperature, temperature);
     set_score(scoring, i, profile->within[scoring->sign], size_reason(profile));
   }
   return KLDSEL_OK;
@@ -123,10 +124,10 @@ static int32_t find_reference(const struct scoring *scoring, size_t i,
 static kldsel_status check_aligned(const struct scoring *scoring, int64_t layer, size_t length,
                                    size_t reference_length) {
   if (kldsel_alignment_of(scoring->options) == KLDSEL_ALIGNMENT_INDEX && length != reference_length)
-    return kldsel_fail(KLDSEL_ERROR_MISMATCH,
-                       "profiles[%" PRId64
-                       "] has %zu values and its reference %zu; by index they must be equal",
-                       layer, length, reference_length);
+    return kldsel_fail_of_layer(layer, KLDSEL_ERROR_MISMATCH,
+                                "profiles[%" PRId64
+                                "] has %zu values and its reference %zu; by index they must be equal",
+                                layer, length, reference_length);
   return KLDSEL_OK;
 }
 

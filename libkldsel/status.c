@@ -5,22 +5,33 @@
 #include "check.h"
 
 static _Thread_local char last_error[512];
+static _Thread_local int64_t last_layer = -1;
 
 void kldsel_set_error_text(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(last_error, sizeof last_error, format, arguments);
   va_end(arguments);
+  last_layer = -1;
+}
+
+void kldsel_set_error_layer(int64_t layer) {
+  last_layer = layer;
 }
 
 const char *kldsel_last_error(void) {
   return last_error;
 }
 
+int64_t kldsel_last_error_layer(void) {
+  return last_layer;
+}
+
 kldsel_status kldsel_set_last_error(kldsel_status status, const char *text) {
   REQUIRE_NOT_NULL(text);
-  kldsel_set_error_text("%s", text);
-  return status;
+  char copy[sizeof last_error]; /* the text may lie in last_error */
+  snprintf(copy, sizeof copy, "%s", text);
+  return kldsel_fail(status, "%s", copy);
 }
 
 const char *kldsel_status_name(kldsel_status status) {

@@ -200,6 +200,7 @@ kldsel_status kldsel_tensor_quantized(const kldsel_tensor *tensor, const double 
   *made = *tensor;
   made->allocator = chosen.allocator;
   made->owned = NULL;
+  made->freed = NULL;
   made->scale_count = count;
   made->scales = (double *)memory + head;
   made->zero_points = made->scales + count;
@@ -208,6 +209,32 @@ kldsel_status kldsel_tensor_quantized(const kldsel_tensor *tensor, const double 
     made->zero_points[i] = zero_points != NULL ? zero_points[i] : 0.0;
   }
   *quantized = made;
+  return KLDSEL_OK;
+}
+
+kldsel_status kldsel_tensor_on_free(kldsel_tensor *tensor, kldsel_freed_function freed, void *user) {
+  REQUIRE_NOT_NULL(tensor);
+  REQUIRE_NOT_NULL(freed);
+  REQUIRE(tensor->freed == NULL, "tensor has a function to call when it is freed already");
+  tensor->freed = freed;
+  tensor->freed_user = user;
+  return KLDSEL_OK;
+}
+
+kldsel_status kldsel_tensor_describe(const kldsel_tensor *tensor, const void **data, int32_t *dtype,
+                                     int32_t *quantized, int32_t *rank, int64_t *shape,
+                                     int64_t *strides_bytes, uint32_t *filter_axes, uint32_t *channel_axes) {
+  REQUIRE_NOT_NULL(tensor);
+  if (data != NULL) *data = tensor->origin;
+  if (dtype != NULL) *dtype = tensor->dtype;
+  if (quantized != NULL) *quantized = tensor->scale_count > 0;
+  if (rank != NULL) *rank = tensor->rank;
+  for (int32_t a = 0; a < tensor->rank; a++) {
+    if (shape != NULL) shape[a] = tensor->shape[a];
+    if (strides_bytes != NULL) strides_bytes[a] = tensor->strides_bytes[a];
+  }
+  if (filter_axes != NULL) *filter_axes = tensor->filter_axes;
+  if (channel_axes != NULL) *channel_axes = tensor->channel_axes;
   return KLDSEL_OK;
 }
 
@@ -222,6 +249,9 @@ int64_t kldsel_tensor_elements(const kldsel_tensor *tensor) {
 void kldsel_tensor_free(kldsel_tensor *tensor) {
   if (tensor == NULL) return;
   struct allocator allocator = tensor->allocator;
+  kldsel_freed_function freed = tensor->freed;
+  void *freed_user = tensor->freed_user;
   kldsel_release(&allocator, tensor->owned);
   kldsel_release(&allocator, tensor);
+  if (freed != NULL) freed(freed_user);
 }

@@ -35,6 +35,9 @@ struct kldsel_tensor {
   int64_t scale_count;
   double *scales;
   double *zero_points;
+  /* Called when it has been freed; may be NULL. */
+  kldsel_freed_function freed;
+  void *freed_user;
 };
 
 /* The axes of a mask in order, neighbours merged where one stride serves both. */

@@ -98,12 +98,15 @@
   X(int32_t, kldsel_cpu_level, (void)) \
   X(const char *, kldsel_status_name, (kldsel_status)) \
   X(const char *, kldsel_last_error, (void)) \
+  X(int64_t, kldsel_last_error_layer, (void)) \
   X(kldsel_status, kldsel_set_last_error, (kldsel_status, const char *)) \
   X(kldsel_status, kldsel_options_create, (kldsel_allocate_function, kldsel_release_function, void \
     *, kldsel_options **)) \
   X(void, kldsel_options_free, (kldsel_options *)) \
   X(kldsel_status, kldsel_options_set_int, (kldsel_options *, int32_t, int64_t)) \
   X(kldsel_status, kldsel_options_set_double, (kldsel_options *, int32_t, double)) \
+  X(kldsel_status, kldsel_options_get_int, (const kldsel_options *, int32_t, int64_t *)) \
+  X(kldsel_status, kldsel_options_get_double, (const kldsel_options *, int32_t, double *)) \
   X(kldsel_status, kldsel_options_set_progress, (kldsel_options *, kldsel_progress_function, void *)) \
   X(kldsel_status, kldsel_options_bounds, (int32_t, int32_t *, double *, double *)) \
   X(kldsel_status, kldsel_layer_kind, (int32_t, const int64_t *, int32_t *)) \
@@ -118,6 +121,9 @@
   X(kldsel_status, kldsel_tensor_values, (const kldsel_tensor *, double *, size_t)) \
   X(int64_t, kldsel_tensor_filters, (const kldsel_tensor *)) \
   X(int64_t, kldsel_tensor_elements, (const kldsel_tensor *)) \
+  X(kldsel_status, kldsel_tensor_on_free, (kldsel_tensor *, kldsel_freed_function, void *)) \
+  X(kldsel_status, kldsel_tensor_describe, (const kldsel_tensor *, const void **, int32_t *, int32_t *, \
+    int32_t *, int64_t *, int64_t *, uint32_t *, uint32_t *)) \
   X(void, kldsel_tensor_free, (kldsel_tensor *)) \
   X(kldsel_status, kldsel_sign_split, (const kldsel_tensor *, int32_t, const kldsel_options *, \
     kldsel_tensor **)) \

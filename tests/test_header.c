@@ -28,6 +28,7 @@ PINNED_FUNCTIONS(POINTER)
 static void *(*const pinned_allocate)(void *, size_t) = (kldsel_allocate_function)NULL;
 static void (*const pinned_release)(void *, void *) = (kldsel_release_function)NULL;
 static int32_t (*const pinned_progress)(void *, uint64_t, uint64_t) = (kldsel_progress_function)NULL;
+static void (*const pinned_freed)(void *) = (kldsel_freed_function)NULL;
 
 typedef void (*function)(void);
 #define ADDRESS(result, name, arguments) (function) pinned_##name,
@@ -86,7 +87,7 @@ int main(void) {
       fprintf(stderr, "%s is %ld, must be %ld\n", constants[i].name, constants[i].is, constants[i].must_be);
       failures++;
     }
-  failures += pinned_allocate || pinned_release || pinned_progress;
+  failures += pinned_allocate || pinned_release || pinned_progress || pinned_freed;
   for (i = 0; i < COUNT(functions); i++) failures += functions[i] == NULL;
   if (KLDSEL_MAX_RANK != 8 || KLDSEL_VERSION_MAJOR != 1 || sizeof(kldsel_status) != 4) {
     fprintf(stderr, "the highest rank, the major version or the size of a status has changed\n");

@@ -113,6 +113,13 @@ KLDSEL_API const char *kldsel_status_name(kldsel_status status);
 KLDSEL_API const char *kldsel_last_error(void);
 
 /**
+ * Which layer this thread's last error is about: its index in the arrays of layers that were handed in
+ * (tensors, profiles, given, parameters), by which a host can name it. -1 if it is about none of them, or
+ * about one handed in alone.
+ */
+KLDSEL_API int64_t kldsel_last_error_layer(void);
+
+/**
  * Sets the text of this thread's last error: for what is built on the library and reports errors as it does.
  * @param status handed back, so that failing is one expression
  * @param text   copied, up to 511 bytes; may be kldsel_last_error() itself, or part of it
@@ -267,6 +274,21 @@ KLDSEL_API kldsel_status kldsel_options_set_int(kldsel_options *options, int32_t
  */
 KLDSEL_API kldsel_status kldsel_options_set_double(kldsel_options *options, int32_t key, double value);
 
+/**
+ * Tells the value of an integer option that calls will use: what was set, or else the default, also where it
+ * follows from other options (sign, order). Left as they are: SELECT_* 0 for no selection, THREADS 0 for all
+ * cores. Granularity and distribution of a ranking made from profiles are those of the profiles, unless they
+ * are set.
+ * @param options    may be NULL, for every default
+ * @param key        one of ::kldsel_option
+ * @param[out] value the value
+ * @return OK, INVALID_ARGUMENT (unknown key, key of another type)
+ */
+KLDSEL_API kldsel_status kldsel_options_get_int(const kldsel_options *options, int32_t key, int64_t *value);
+
+/** The same of a real option; SELECT_SHARE is 0 for no selection. */
+KLDSEL_API kldsel_status kldsel_options_get_double(const kldsel_options *options, int32_t key, double *value);
+
 /** Sets the progress callback of long calls; NULL for none. The callback must not change the options. */
 KLDSEL_API kldsel_status kldsel_options_set_progress(kldsel_options *options,
                                                      kldsel_progress_function progress, void *user);
@@ -418,6 +440,39 @@ KLDSEL_API int64_t kldsel_tensor_filters(const kldsel_tensor *tensor);
 
 /** Number of elements per filter K; 0 for NULL. */
 KLDSEL_API int64_t kldsel_tensor_elements(const kldsel_tensor *tensor);
+
+/** Told that a tensor has been freed. Called on the thread that freed it. */
+typedef void (*kldsel_freed_function)(void *user);
+
+/**
+ * Has a function called once, when the tensor has been freed: to let go of what holds the weights of a view,
+ * be it a mapped file or another library's array. To be set before the tensor is shared between threads.
+ * @param tensor the tensor
+ * @param freed  called with @p user at the end of kldsel_tensor_free()
+ * @param user   handed to it
+ * @return OK, INVALID_ARGUMENT (NULL; a tensor that has such a function already)
+ */
+KLDSEL_API kldsel_status kldsel_tensor_on_free(kldsel_tensor *tensor, kldsel_freed_function freed,
+                                               void *user);
+
+/**
+ * Tells how a tensor lies in memory; each output may be NULL. Of the copies that kldsel_tensor_copy(),
+ * kldsel_sign_split() and kldsel_filter_matrix() make it is how their weights are read without another copy.
+ * @param tensor             the tensor
+ * @param[out] data          element [0, ..., 0]; for a tensor that owns its weights valid until it is freed
+ * @param[out] dtype         one of ::kldsel_dtype; of a quantised tensor that of the stored bytes
+ * @param[out] quantized     1 if the elements mean (q - zero_point) * scale, else 0
+ * @param[out] rank          number of axes
+ * @param[out] shape         the extents, room for ::KLDSEL_MAX_RANK
+ * @param[out] strides_bytes distances in bytes between neighbours, room for ::KLDSEL_MAX_RANK
+ * @param[out] filter_axes   bit mask of the axes that index filters
+ * @param[out] channel_axes  bit mask of the axes that index input channels
+ * @return OK, INVALID_ARGUMENT (@p tensor NULL)
+ */
+KLDSEL_API kldsel_status kldsel_tensor_describe(const kldsel_tensor *tensor, const void **data,
+                                                int32_t *dtype, int32_t *quantized, int32_t *rank,
+                                                int64_t *shape, int64_t *strides_bytes, uint32_t *filter_axes,
+                                                uint32_t *channel_axes);
 
 /** Frees a tensor; the weights of a view stay the host's. */
 KLDSEL_API void kldsel_tensor_free(kldsel_tensor *tensor);

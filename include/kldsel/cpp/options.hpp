@@ -118,6 +118,8 @@ struct temperature {
 /** ::KLDSEL_OPTION_SIGNS */
 struct signs {
   std::int64_t value; /**< the sum of 1 << sign for each */
+  /** The sum itself. */
+  constexpr explicit signs(std::int64_t sum) noexcept : value(sum) {}
   /** Those named. */
   template <class... Sign>
   constexpr explicit signs(sign first, Sign... others) noexcept : value((bit(first) | ... | bit(others))) {}
@@ -198,14 +200,19 @@ template <> struct key<select_share> : std::integral_constant<option, option::se
 template <> struct key<select_parameters> : std::integral_constant<option, option::select_parameters> {};
 template <> struct key<threads> : std::integral_constant<option, option::threads> {};
 
+template <class Setting> constexpr std::int32_t key_number = static_cast<std::int32_t>(key<Setting>::value);
+
+template <class Setting> constexpr bool is_real = false;
+template <> inline constexpr bool is_real<temperature> = true;
+template <> inline constexpr bool is_real<select_share> = true;
+
 template <class Setting> kldsel_status set(kldsel_options *options, const Setting &setting) noexcept {
-  constexpr auto key_number = static_cast<std::int32_t>(key<Setting>::value);
-  if constexpr (std::is_enum_v<Setting>)
-    return kldsel_options_set_int(options, key_number, static_cast<std::int32_t>(setting));
-  else if constexpr (std::is_same_v<decltype(setting.value), double>)
-    return kldsel_options_set_double(options, key_number, setting.value);
+  if constexpr (is_real<Setting>)
+    return kldsel_options_set_double(options, key_number<Setting>, setting.value);
+  else if constexpr (std::is_enum_v<Setting>)
+    return kldsel_options_set_int(options, key_number<Setting>, static_cast<std::int32_t>(setting));
   else
-    return kldsel_options_set_int(options, key_number, setting.value);
+    return kldsel_options_set_int(options, key_number<Setting>, setting.value);
 }
 
 /* A callable of the host's, of a type forgotten. */
@@ -305,6 +312,25 @@ public:
   /** kldsel_options_set_double(). */
   outcome<void> set_double(option key, double value) {
     return detail::finish(kldsel_options_set_double(get(), static_cast<std::int32_t>(key), value));
+  }
+
+  /**
+   * What calls will use for an option, its default if none was set: `get<measure>()`, `get<temperature>()`.
+   * Options that hold nothing tell the defaults. kldsel_options_get_int() and kldsel_options_get_double().
+   */
+  template <class Setting> [[nodiscard]] outcome<Setting> get() const {
+    if constexpr (detail::is_real<Setting>) {
+      double value = 0;
+      const kldsel_status code = kldsel_options_get_double(get(), detail::key_number<Setting>, &value);
+      return detail::finish(code, Setting{value});
+    } else {
+      std::int64_t value = 0;
+      const kldsel_status code = kldsel_options_get_int(get(), detail::key_number<Setting>, &value);
+      if constexpr (std::is_enum_v<Setting>)
+        return detail::finish(code, static_cast<Setting>(value));
+      else
+        return detail::finish(code, Setting{value});
+    }
   }
 
   /**

@@ -77,18 +77,32 @@ enum class status : std::int32_t {
   return kldsel_last_error();
 }
 
+/** kldsel_last_error_layer(): -1 if it is about no layer of several. */
+[[nodiscard]] inline std::int64_t last_error_layer() noexcept {
+  return kldsel_last_error_layer();
+}
+
+/** kldsel_set_last_error(): for what is built on the library, and fails as it does. */
+inline status set_last_error(status code, const char *text) noexcept {
+  return static_cast<status>(kldsel_set_last_error(static_cast<kldsel_status>(code), text));
+}
+
 #if KLDSEL_EXCEPTIONS
 
 /** What a failing call throws; what() is the text of kldsel_last_error(), kept. */
 class error : public std::runtime_error {
 public:
   /** Takes the thread's last error. */
-  explicit error(status code) : std::runtime_error(kldsel_last_error()), code_(code) {}
+  explicit error(status code)
+      : std::runtime_error(kldsel_last_error()), code_(code), layer_(kldsel_last_error_layer()) {}
   /** The kind of error. */
   [[nodiscard]] status code() const noexcept { return code_; }
+  /** The layer that it is about, of those handed in; -1 if none. */
+  [[nodiscard]] std::int64_t layer() const noexcept { return layer_; }
 
 private:
   status code_;
+  std::int64_t layer_;
 };
 
 /** What a call that makes a T returns. */
@@ -121,6 +135,8 @@ public:
   [[nodiscard]] constexpr status code() const noexcept { return code_; }
   /** Text of kldsel_last_error(): valid until the thread's next failing call. */
   [[nodiscard]] const char *what() const noexcept { return kldsel_last_error(); }
+  /** The layer that it is about, of those handed in; -1 if none. Valid as long as what(). */
+  [[nodiscard]] std::int64_t layer() const noexcept { return kldsel_last_error_layer(); }
 
 private:
   status code_;

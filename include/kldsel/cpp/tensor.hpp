@@ -96,6 +96,26 @@ struct weights {
   return detail::finish(code, found);
 }
 
+/** How a tensor lies in memory: kldsel_tensor_describe(). */
+struct tensor_memory {
+  const void *data = nullptr;                    /**< element [0, ..., 0] */
+  kldsel::dtype dtype{};                         /**< of a quantised tensor that of the stored bytes */
+  bool quantized = false;                        /**< whether elements mean (q - zero_point) * scale */
+  std::int32_t rank = 0;                         /**< number of axes */
+  std::int64_t shape_room[KLDSEL_MAX_RANK] = {}; /**< see shape() */
+  std::int64_t strides_bytes_room[KLDSEL_MAX_RANK] = {}; /**< see strides_bytes() */
+  kldsel::axes axes{};                                   /**< which axes are which */
+
+  /** The extents. */
+  [[nodiscard]] span<const std::int64_t> shape() const noexcept {
+    return {static_cast<const std::int64_t *>(shape_room), static_cast<std::size_t>(rank)};
+  }
+  /** Distances between neighbours. */
+  [[nodiscard]] span<const std::int64_t> strides_bytes() const noexcept {
+    return {static_cast<const std::int64_t *>(strides_bytes_room), static_cast<std::size_t>(rank)};
+  }
+};
+
 /** A tensor that somebody else owns; as large as a pointer, and as cheap to copy. */
 class tensor_ref {
 public:
@@ -112,6 +132,19 @@ public:
   /** filters() * elements(): the weights. */
   [[nodiscard]] std::size_t size() const noexcept {
     return static_cast<std::size_t>(filters()) * static_cast<std::size_t>(elements());
+  }
+
+  /** How it lies in memory. */
+  [[nodiscard]] outcome<tensor_memory> describe() const {
+    tensor_memory found;
+    std::int32_t type = 0;
+    std::int32_t quantized = 0;
+    const kldsel_status code =
+        kldsel_tensor_describe(handle_, &found.data, &type, &quantized, &found.rank, found.shape_room,
+                               found.strides_bytes_room, &found.axes.filters, &found.axes.channels);
+    found.dtype = static_cast<kldsel::dtype>(type);
+    found.quantized = quantized != 0;
+    return detail::finish(code, found);
   }
 
   /** kldsel_tensor_values() into memory of the host. */
@@ -197,6 +230,20 @@ public:
     return detail::finish(code, tensor(made));
   }
 };
+
+/**
+ * Has the tensor keep an object of the host's until it is freed, such as what owns the weights of a view: a
+ * `std::shared_ptr`, a mapped file, a library's own tensor. kldsel_tensor_on_free().
+ */
+template <class Object> outcome<void> keep_alive(tensor &view, Object &&kept) {
+  using held = std::decay_t<Object>;
+  std::unique_ptr<held> made(new (std::nothrow) held(std::forward<Object>(kept)));
+  if (made == nullptr) return detail::finish(detail::out_of_memory(1, sizeof(held)));
+  const kldsel_status code = kldsel_tensor_on_free(
+      view.get(), [](void *user) { delete static_cast<held *>(user); }, made.get());
+  if (code == KLDSEL_OK) static_cast<void>(made.release());
+  return detail::finish(code);
+}
 
 /** Several tensors for a call. */
 using tensor_span = handle_span<tensor_ref>;

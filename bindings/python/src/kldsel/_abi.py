@@ -205,6 +205,7 @@ ENUMS: tuple[tuple[str, str, type[IntEnum]], ...] = (
 AllocateFunction = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 ReleaseFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 ProgressFunction = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
+FreedFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 #: The C types passed by value, and the ctypes that stand for them. Every pointer is a `c_void_p`, which takes
 #: addresses, arrays and `byref()`; but for the strings that come back.
@@ -219,6 +220,7 @@ C_TYPES: dict[str, Any] = {
     "kldsel_allocate_function": AllocateFunction,
     "kldsel_release_function": ReleaseFunction,
     "kldsel_progress_function": ProgressFunction,
+    "kldsel_freed_function": FreedFunction,
 }
 
 PROTOTYPES = """
@@ -230,6 +232,7 @@ const char *kldsel_blas_better_core(void);
 
 const char *kldsel_status_name(kldsel_status);
 const char *kldsel_last_error(void);
+int64_t kldsel_last_error_layer(void);
 kldsel_status kldsel_set_last_error(kldsel_status, const char *);
 
 kldsel_status kldsel_options_create(kldsel_allocate_function, kldsel_release_function, void *,
@@ -237,6 +240,8 @@ kldsel_status kldsel_options_create(kldsel_allocate_function, kldsel_release_fun
 void kldsel_options_free(kldsel_options *);
 kldsel_status kldsel_options_set_int(kldsel_options *, int32_t, int64_t);
 kldsel_status kldsel_options_set_double(kldsel_options *, int32_t, double);
+kldsel_status kldsel_options_get_int(const kldsel_options *, int32_t, int64_t *);
+kldsel_status kldsel_options_get_double(const kldsel_options *, int32_t, double *);
 kldsel_status kldsel_options_set_progress(kldsel_options *, kldsel_progress_function, void *);
 kldsel_status kldsel_options_bounds(int32_t, int32_t *, double *, double *);
 
@@ -252,6 +257,9 @@ kldsel_status kldsel_tensor_copy(const kldsel_tensor *, const kldsel_options *, 
 kldsel_status kldsel_tensor_values(const kldsel_tensor *, double *, size_t);
 int64_t kldsel_tensor_filters(const kldsel_tensor *);
 int64_t kldsel_tensor_elements(const kldsel_tensor *);
+kldsel_status kldsel_tensor_on_free(kldsel_tensor *, kldsel_freed_function, void *);
+kldsel_status kldsel_tensor_describe(const kldsel_tensor *, const void **, int32_t *, int32_t *,
+  int32_t *, int64_t *, int64_t *, uint32_t *, uint32_t *);
 void kldsel_tensor_free(kldsel_tensor *);
 
 kldsel_status kldsel_sign_split(const kldsel_tensor *, int32_t, const kldsel_options *, kldsel_tensor **);
