@@ -15,6 +15,8 @@ readonly ci=(
 )
 # What its stage aarch64 needs on top of that; see also sysroot-aarch64.sh.
 readonly aarch64=(gcc-aarch64-linux-gnu qemu-user)
+# What scripts/build-trainers.sh needs: two frameworks, images, and what the trainers are built with. Large.
+readonly trainers=(libtorch-dev libdlib-dev dataset-fashion-mnist cmake make zlib1g-dev)
 # What scripts/bench.sh measures beside the library, and draws with.
 readonly bench=(
     python3-numpy python3-scipy python3-sklearn python3-threadpoolctl python3-matplotlib python3-venv
@@ -22,13 +24,14 @@ readonly bench=(
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--aarch64] [--bench]
+Usage: setup.sh [--ci] [--aarch64] [--bench] [--trainers]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
   --ci       those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
   --aarch64  those of its stage aarch64 too: a cross compiler, an emulator
   --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
+  --trainers those of scripts/build-trainers.sh too: libtorch, dlib, Fashion-MNIST
   --help     show this text
 TEXT
 }
@@ -43,6 +46,7 @@ while (($#)); do
         --ci) packages+=("${ci[@]}" "${bench[@]}") ;;
         --aarch64) packages+=("${aarch64[@]}") ;;
         --bench) packages+=("${bench[@]}") ;;
+        --trainers) packages+=("${trainers[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;
     esac

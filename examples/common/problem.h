@@ -25,8 +25,4 @@ void problem_print(const char *program, const struct problem *problem);
 }
 #endif
 
-#ifdef __cplusplus
-}
-#endif
-
 #endif

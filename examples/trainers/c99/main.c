@@ -193,6 +193,6 @@ int main(int argc, const char **argv) {
   done = done && pretrain(&arguments, &pretrained, &problem) && compare(&arguments, &pretrained, &problem);
   network_free(&pretrained);
   if (done) return EXIT_SUCCESS;
-  fprintf(stderr, "%s: %s\n", argv[0], problem.text);
+  problem_print(argv[0], &problem);
   return EXIT_PROBLEM;
 }

@@ -282,8 +282,8 @@ int main(int argc, const char **argv) {
   arguments.most_layers = trainers::convolutions;
   arguments.runs = 1;
   arguments.seed = 1;
+  problem problem;
   try {
-    problem problem;
     switch (arguments_parse(argc, argv, nullptr, &arguments, &problem)) {
     case ARGUMENTS_DONE:
       return 0;
@@ -294,7 +294,8 @@ int main(int argc, const char **argv) {
       return 0;
     }
   } catch (const std::exception &error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    problem_set(&problem, "%s", error.what());
   }
+  problem_print(argv[0], &problem);
   return trainers::exit_problem;
 }

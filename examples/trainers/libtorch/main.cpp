@@ -224,8 +224,8 @@ int main(int argc, const char **argv) {
   poptOption own[] = {{"network", '\0', POPT_ARG_STRING, &file, 0,
                        "a VGG with batch norm to start from, instead of pretraining one", "FILE.safetensors"},
                       POPT_TABLEEND};
+  problem problem;
   try {
-    problem problem;
     switch (arguments_parse(argc, argv, own, &arguments, &problem)) {
     case ARGUMENTS_DONE:
       return 0;
@@ -236,9 +236,10 @@ int main(int argc, const char **argv) {
       return 0;
     }
   } catch (const c10::Error &error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what_without_backtrace());
+    problem_set(&problem, "%s", error.what_without_backtrace());
   } catch (const std::exception &error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    problem_set(&problem, "%s", error.what());
   }
+  problem_print(argv[0], &problem);
   return trainers::exit_problem;
 }

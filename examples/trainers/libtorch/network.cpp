@@ -128,7 +128,7 @@ public:
 
 private:
   std::string path_;
-  safetensors file_{};
+  model file_{};
 };
 
 /* A convolution, its batch norm and ReLU are three places of the sequence, pooling is one. */
