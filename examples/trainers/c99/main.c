@@ -19,6 +19,8 @@
 #define PRETRAIN_RATE 0.03F
 #define RATE 0.03F
 
+#define TENSORS ((size_t)2 * (CONVOLUTIONS + 1)) /* weights and biases */
+
 enum {
   EXIT_PROBLEM = 2
 };
@@ -85,25 +87,22 @@ static double test(struct network *network, const struct images *images) {
 static bool save(const struct arguments *arguments, const char *name, const struct network *network,
                  struct problem *problem) {
   if (arguments->save == NULL) return true;
-  struct weights weights[2 * CONVOLUTIONS + 2];
-  int64_t shapes[2 * CONVOLUTIONS + 2][4];
-  char names[2 * CONVOLUTIONS][32];
+  struct weights weights[TENSORS], *next = weights;
+  int64_t shapes[CONVOLUTIONS][4], head[] = {(int64_t)network->classes, (int64_t)network->features};
+  char names[CONVOLUTIONS][2][32];
   for (int l = 0; l < CONVOLUTIONS; l++) {
     const struct convolution *convolution = &network->convolution[l];
-    snprintf(names[2 * l], sizeof names[0], "convolution.%d.weight", l);
-    snprintf(names[2 * l + 1], sizeof names[0], "convolution.%d.bias", l);
-    shapes[2 * l][0] = shapes[2 * l + 1][0] = convolution->filters;
-    shapes[2 * l][1] = convolution->channels;
-    shapes[2 * l][2] = shapes[2 * l][3] = 3;
-    weights[2 * l] = (struct weights){names[2 * l], 4, shapes[2 * l], convolution->weights.value};
-    weights[2 * l + 1] = (struct weights){names[2 * l + 1], 1, shapes[2 * l + 1], convolution->biases.value};
+    snprintf(names[l][0], sizeof names[l][0], "convolution.%d.weight", l);
+    snprintf(names[l][1], sizeof names[l][1], "convolution.%d.bias", l);
+    shapes[l][0] = (int64_t)convolution->filters;
+    shapes[l][1] = (int64_t)convolution->channels;
+    shapes[l][2] = shapes[l][3] = 3;
+    *next++ = (struct weights){names[l][0], 4, shapes[l], convolution->weights.value};
+    *next++ = (struct weights){names[l][1], 1, shapes[l], convolution->biases.value};
   }
-  int64_t *head = shapes[2 * CONVOLUTIONS];
-  head[0] = (int64_t)network->classes;
-  head[1] = (int64_t)network->features;
-  weights[2 * CONVOLUTIONS] = (struct weights){"head.weight", 2, head, network->head_weights.value};
-  weights[2 * CONVOLUTIONS + 1] = (struct weights){"head.bias", 1, head, network->head_biases.value};
-  return weights_save(arguments->save, name, weights, 2 * CONVOLUTIONS + 2, problem);
+  *next++ = (struct weights){"head.weight", 2, head, network->head_weights.value};
+  *next++ = (struct weights){"head.bias", 1, head, network->head_biases.value};
+  return weights_save(arguments->save, name, weights, TENSORS, problem);
 }
 
 static bool pretrain(const struct arguments *arguments, struct network *network, struct problem *problem) {
@@ -112,7 +111,7 @@ static bool pretrain(const struct arguments *arguments, struct network *network,
   if (!load_data(arguments, &arguments->source, arguments->pretrain_images, &data, problem)) return false;
   bool done = network_create(arguments->source.count, &generator, network) || problem_out_of_memory(problem);
   for (int epoch = 0; epoch < arguments->pretrain_epochs && done; epoch++) {
-    double loss;
+    double loss = 0;
     done = train_epoch(network, &data.train, PRETRAIN_RATE, &generator, &loss, problem);
     if (done) printf("pretraining, epoch %d: loss %.4f\n", epoch + 1, loss);
     fflush(stdout);

@@ -9,17 +9,17 @@
 
 /* Filters of each convolution, and whether pooling follows; it does after the last one. */
 static const struct {
-  int filters;
+  size_t filters;
   bool pool;
 } plan[CONVOLUTIONS] = {{12, true}, {16, false}, {16, true}, {24, false}, {24, false}, {32, true}};
 
 /* One row of a framed plane, and the whole of it. */
-static int stride_of(int size) {
+static size_t stride_of(size_t size) {
   return size + 2;
 }
 
-static size_t plane_of(int size) {
-  return (size_t)stride_of(size) * (size_t)stride_of(size);
+static size_t plane_of(size_t size) {
+  return stride_of(size) * stride_of(size);
 }
 
 static bool make_floats(size_t count, float **values) {
@@ -37,12 +37,12 @@ static bool make_parameters(size_t count, double deviation, struct generator *ge
   return true;
 }
 
-static bool make_convolution(int l, int channels, int size, struct generator *generator,
+static bool make_convolution(int l, size_t channels, size_t size, struct generator *generator,
                              struct network *network) {
   struct convolution *convolution = &network->convolution[l];
   struct activations *activations = &network->activations;
-  const size_t filters = (size_t)plan[l].filters, inputs = (size_t)channels * TAPS;
-  *convolution = (struct convolution){channels, plan[l].filters, size, plan[l].pool, true, {0}, {0}};
+  const size_t filters = plan[l].filters, inputs = channels * TAPS;
+  *convolution = (struct convolution){channels, filters, size, plan[l].pool, true, {0}, {0}};
   return make_parameters(filters * inputs, sqrt(2.0 / (double)inputs), generator, &convolution->weights) &&
          make_parameters(filters, 0, generator, &convolution->biases) &&
          make_floats(filters * plane_of(size), &activations->output[l]) &&
@@ -56,13 +56,13 @@ bool network_create(size_t classes, struct generator *generator, struct network 
   memset(network, 0, sizeof *network);
   network->classes = classes;
   bool made = make_floats(plane_of(IMAGE_SIZE), &network->activations.input);
-  int channels = 1, size = IMAGE_SIZE;
+  size_t channels = 1, size = IMAGE_SIZE;
   for (int l = 0; l < CONVOLUTIONS && made; l++) {
     made = make_convolution(l, channels, size, generator, network);
     channels = plan[l].filters;
     if (plan[l].pool) size /= 2;
   }
-  network->features = (size_t)(channels * size * size);
+  network->features = channels * size * size;
   made = made && make_floats(network->features, &network->activations.features) &&
          make_parameters(classes * network->features, sqrt(1.0 / (double)network->features), generator,
                          &network->head_weights) &&
@@ -125,41 +125,42 @@ static float *input_gradient_of(const struct network *network, int l) {
                                           : activations->output_gradient[l - 1];
 }
 
-static void clear_frame(float *plane, int size) {
-  const int stride = stride_of(size);
-  for (int i = 0; i < stride; i++)
+static void clear_frame(float *plane, size_t size) {
+  const size_t stride = stride_of(size);
+  for (size_t i = 0; i < stride; i++)
     plane[i] = plane[(size + 1) * stride + i] = plane[i * stride] = plane[i * stride + size + 1] = 0;
 }
 
 /* Adds to the inner elements of `sums` the products of a kernel with what is around the same place of
  * `plane`. What gets into the frame at the ends of rows is the caller's to clear. */
-static void add_products(const float *kernel, const float *plane, int size, float *sums) {
-  const int stride = stride_of(size), begin = stride + 1, end = (size + 1) * stride - 1;
-  for (int row = 0; row < 3; row++) {
-    const float *weights = kernel + (ptrdiff_t)3 * row, *at = plane + (ptrdiff_t)(row - 1) * stride;
-    for (int i = begin; i < end; i++)
-      sums[i] += weights[0] * at[i - 1] + weights[1] * at[i] + weights[2] * at[i + 1];
+static void add_products(const float *kernel, const float *plane, size_t size, float *sums) {
+  const size_t stride = stride_of(size), begin = stride + 1, end = (size + 1) * stride - 1;
+  for (size_t row = 0; row < 3; row++) {
+    const float *weights = kernel + 3 * row, *at = plane + row * stride; /* one row further than i */
+    for (size_t i = begin; i < end; i++)
+      sums[i] +=
+          weights[0] * at[i - stride - 1] + weights[1] * at[i - stride] + weights[2] * at[i - stride + 1];
   }
 }
 
 static void convolve(const struct convolution *convolution, const float *input, float *output) {
   const size_t plane = plane_of(convolution->size);
   const float *kernel = convolution->weights.value;
-  for (int filter = 0; filter < convolution->filters; filter++, output += plane) {
+  for (size_t filter = 0; filter < convolution->filters; filter++, output += plane) {
     for (size_t i = 0; i < plane; i++) output[i] = convolution->biases.value[filter];
-    for (int channel = 0; channel < convolution->channels; channel++, kernel += TAPS)
-      add_products(kernel, input + (size_t)channel * plane, convolution->size, output);
+    for (size_t channel = 0; channel < convolution->channels; channel++, kernel += TAPS)
+      add_products(kernel, input + channel * plane, convolution->size, output);
     for (size_t i = 0; i < plane; i++) output[i] = output[i] > 0 ? output[i] : 0;
     clear_frame(output, convolution->size);
   }
 }
 
 static void pool(const struct convolution *convolution, const float *output, float *pooled) {
-  const int size = convolution->size / 2, from = stride_of(convolution->size), to = stride_of(size);
-  for (int filter = 0; filter < convolution->filters; filter++) {
-    for (int y = 1; y <= size; y++)
-      for (int x = 1; x <= size; x++) {
-        const float *at = output + (ptrdiff_t)(2 * y - 1) * from + (ptrdiff_t)2 * x - 1;
+  const size_t size = convolution->size / 2, from = stride_of(convolution->size), to = stride_of(size);
+  for (size_t filter = 0; filter < convolution->filters; filter++) {
+    for (size_t y = 1; y <= size; y++)
+      for (size_t x = 1; x <= size; x++) {
+        const float *at = output + (2 * y - 1) * from + 2 * x - 1;
         pooled[y * to + x] = (at[0] + at[1] + at[from] + at[from + 1]) / 4;
       }
     output += plane_of(convolution->size);
@@ -171,10 +172,10 @@ static void pool(const struct convolution *convolution, const float *output, flo
  */
 static void gather(const struct network *network, float *planes, float *features, bool back) {
   const struct convolution *last = &network->convolution[CONVOLUTIONS - 1];
-  const int size = last->size / 2, stride = stride_of(size);
-  for (int filter = 0; filter < last->filters; filter++, planes += plane_of(size))
-    for (int y = 1; y <= size; y++)
-      for (int x = 1; x <= size; x++, features++) {
+  const size_t size = last->size / 2, stride = stride_of(size);
+  for (size_t filter = 0; filter < last->filters; filter++, planes += plane_of(size))
+    for (size_t y = 1; y <= size; y++)
+      for (size_t x = 1; x <= size; x++, features++) {
         float *element = &planes[y * stride + x];
         *(back ? element : features) = *(back ? features : element);
       }
@@ -188,9 +189,9 @@ static void softmax(double *values, size_t count) {
 }
 
 size_t network_tell(struct network *network, const float *pixels, double *probabilities) {
-  for (int y = 0; y < IMAGE_SIZE; y++)
-    memcpy(network->activations.input + (ptrdiff_t)(y + 1) * stride_of(IMAGE_SIZE) + 1,
-           pixels + (ptrdiff_t)y * IMAGE_SIZE, IMAGE_SIZE * sizeof *pixels);
+  for (size_t y = 0; y < IMAGE_SIZE; y++)
+    memcpy(network->activations.input + (y + 1) * stride_of(IMAGE_SIZE) + 1, pixels + y * IMAGE_SIZE,
+           IMAGE_SIZE * sizeof *pixels);
   for (int l = 0; l < CONVOLUTIONS; l++) {
     const struct convolution *convolution = &network->convolution[l];
     convolve(convolution, input_of(network, l), network->activations.output[l]);
@@ -230,10 +231,10 @@ static void learn_head(struct network *network, const double *errors) {
 
 static void unpool(const struct convolution *convolution, const float *pooled_gradient,
                    float *output_gradient) {
-  const int size = convolution->size / 2, from = stride_of(size), to = stride_of(convolution->size);
-  for (int filter = 0; filter < convolution->filters; filter++) {
-    for (int y = 1; y <= convolution->size; y++)
-      for (int x = 1; x <= convolution->size; x++)
+  const size_t size = convolution->size / 2, from = stride_of(size), to = stride_of(convolution->size);
+  for (size_t filter = 0; filter < convolution->filters; filter++) {
+    for (size_t y = 1; y <= convolution->size; y++)
+      for (size_t x = 1; x <= convolution->size; x++)
         output_gradient[y * to + x] = pooled_gradient[(y + 1) / 2 * from + (x + 1) / 2] / 4;
     pooled_gradient += plane_of(size);
     output_gradient += plane_of(convolution->size);
@@ -242,25 +243,25 @@ static void unpool(const struct convolution *convolution, const float *pooled_gr
 
 /* ReLU passes nothing back where it gave 0; so the frame's gradient becomes 0, too. */
 static void pass_relu(const struct convolution *convolution, const float *output, float *output_gradient) {
-  const size_t count = (size_t)convolution->filters * plane_of(convolution->size);
+  const size_t count = convolution->filters * plane_of(convolution->size);
   for (size_t i = 0; i < count; i++) output_gradient[i] = output[i] > 0 ? output_gradient[i] : 0;
 }
 
 static void add_gradients(struct convolution *convolution, const float *input, const float *output_gradient) {
-  const int size = convolution->size, stride = stride_of(size), end = (size + 1) * stride - 1;
+  const size_t size = convolution->size, stride = stride_of(size), end = (size + 1) * stride - 1;
   float *gradient = convolution->weights.gradient;
-  for (int filter = 0; filter < convolution->filters; filter++) {
-    const float *slopes = output_gradient + (size_t)filter * plane_of(size);
-    for (int channel = 0; channel < convolution->channels; channel++, gradient += TAPS) {
-      const float *plane = input + (size_t)channel * plane_of(size);
+  for (size_t filter = 0; filter < convolution->filters; filter++) {
+    const float *slopes = output_gradient + filter * plane_of(size);
+    for (size_t channel = 0; channel < convolution->channels; channel++, gradient += TAPS) {
+      const float *plane = input + channel * plane_of(size);
       float sums[TAPS] = {0};
-      for (int i = stride + 1; i < end; i++) {
+      for (size_t i = stride + 1; i < end; i++) {
         const float *at = plane + i - stride - 1, slope = slopes[i];
-        for (int row = 0; row < 3; row++)
-          for (int column = 0; column < 3; column++)
+        for (size_t row = 0; row < 3; row++)
+          for (size_t column = 0; column < 3; column++)
             sums[3 * row + column] += slope * at[row * stride + column];
       }
-      for (int tap = 0; tap < TAPS; tap++) gradient[tap] += sums[tap];
+      for (size_t tap = 0; tap < TAPS; tap++) gradient[tap] += sums[tap];
     }
     for (size_t i = 0; i < plane_of(size); i++) convolution->biases.gradient[filter] += slopes[i];
   }
@@ -270,16 +271,16 @@ static void add_gradients(struct convolution *convolution, const float *input, c
 static void pass_back(const struct convolution *convolution, const float *output_gradient,
                       float *input_gradient) {
   const size_t plane = plane_of(convolution->size);
-  memset(input_gradient, 0, (size_t)convolution->channels * plane * sizeof *input_gradient);
+  memset(input_gradient, 0, convolution->channels * plane * sizeof *input_gradient);
   const float *kernel = convolution->weights.value;
-  for (int filter = 0; filter < convolution->filters; filter++, output_gradient += plane)
-    for (int channel = 0; channel < convolution->channels; channel++, kernel += TAPS) {
+  for (size_t filter = 0; filter < convolution->filters; filter++, output_gradient += plane)
+    for (size_t channel = 0; channel < convolution->channels; channel++, kernel += TAPS) {
       float turned[TAPS];
-      for (int tap = 0; tap < TAPS; tap++) turned[tap] = kernel[TAPS - 1 - tap];
-      add_products(turned, output_gradient, convolution->size, input_gradient + (size_t)channel * plane);
+      for (size_t tap = 0; tap < TAPS; tap++) turned[tap] = kernel[TAPS - 1 - tap];
+      add_products(turned, output_gradient, convolution->size, input_gradient + channel * plane);
     }
-  for (int channel = 0; channel < convolution->channels; channel++)
-    clear_frame(input_gradient + (size_t)channel * plane, convolution->size);
+  for (size_t channel = 0; channel < convolution->channels; channel++)
+    clear_frame(input_gradient + channel * plane, convolution->size);
 }
 
 double network_learn(struct network *network, const float *pixels, size_t label) {

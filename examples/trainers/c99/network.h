@@ -19,9 +19,9 @@ struct parameters {
 };
 
 struct convolution {
-  int channels, filters;
-  int size;  /* rows of its planes, and columns */
-  bool pool; /* 2x2 averages follow */
+  size_t channels, filters;
+  size_t size; /* rows of its planes, and columns */
+  bool pool;   /* 2x2 averages follow */
   bool trained;
   struct parameters weights; /* [filters][channels][3][3] */
   struct parameters biases;  /* [filters] */

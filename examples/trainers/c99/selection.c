@@ -10,7 +10,7 @@ static bool failed(const char *what, struct problem *problem) {
 }
 
 static bool view(const struct convolution *convolution, kldsel_tensor **tensor, struct problem *problem) {
-  const int64_t shape[] = {convolution->filters, convolution->channels, 3, 3};
+  const int64_t shape[] = {(int64_t)convolution->filters, (int64_t)convolution->channels, 3, 3};
   return kldsel_tensor_view(convolution->weights.value, convolution->weights.count * sizeof(float),
                             KLDSEL_DTYPE_F32, 4, shape, KLDSEL_LAYOUT_OIHW, NULL, tensor) == KLDSEL_OK ||
          failed("kldsel_tensor_view", problem);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "images.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ static bool read_pixels(struct idx *idx, const unsigned char *place, struct imag
     if (!idx_read(idx, bytes, sizeof bytes, problem)) return false;
     if (place[i] == MOST_CLASSES) continue;
     float *pixels = images->pixels + taken * IMAGE_PIXELS;
-    for (int j = 0; j < IMAGE_PIXELS; j++) pixels[j] = ((float)bytes[j] / 255.0F - MEAN) / DEVIATION;
+    for (size_t j = 0; j < IMAGE_PIXELS; j++) pixels[j] = ((float)bytes[j] / 255.0F - MEAN) / DEVIATION;
     images->labels[taken++] = place[i];
   }
   return true;
@@ -136,6 +137,7 @@ static bool load(struct idx *pixels, struct idx *labels, const struct classes *c
   bool done = idx_read(labels, place, labels->count, problem) &&
               draw(classes, labels->path, place, labels->count, &count, seed, problem);
   if (done) {
+    assert(count > 0); /* draw() finds some or fails */
     *images = (struct images){count, malloc(count * IMAGE_PIXELS * sizeof(float)), malloc(count)};
     done = images->pixels != NULL && images->labels != NULL ? read_pixels(pixels, place, images, problem)
                                                             : problem_out_of_memory(problem);

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 #define IMAGE_SIZE 28 /* rows, and columns */
-#define IMAGE_PIXELS (IMAGE_SIZE * IMAGE_SIZE)
+#define IMAGE_PIXELS ((size_t)IMAGE_SIZE * IMAGE_SIZE)
 #define MOST_CLASSES 10
 
 /* The classes of a task, in the order in which a network tells them. */
