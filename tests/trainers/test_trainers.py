@@ -179,3 +179,52 @@ def test_network_of_another_form_is_refused(images, tmp_path):
         done = run("libtorch", "--network", path, "--data", images[0])
         assert done.returncode == 2 and done.stdout == "", done
         assert told in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_c99_gradient_is_that_of_finite_differences(images, tmp_path):
+    """One step of all layers from known weights: what changes is the gradient of the mean loss, times the rate."""
+    rate, count, part = 0.03, 16, "train"
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for path in images[0].iterdir():
+        (folder / path.name).symlink_to(path)
+    content = (images[0] / f"{part}-labels-idx1-ubyte").read_bytes()[8:]
+    chosen = [i for i, label in enumerate(content) if label in TARGET][:count]
+    pixels = (images[0] / f"{part}-images-idx3-ubyte").read_bytes()[16:]
+    for what, rank, size, source in (("images", 3, 784, pixels), ("labels", 1, 1, content)):
+        name = f"{part}-{what}-idx{rank}-ubyte"
+        (folder / name).unlink()
+        axes = b"".join(extent.to_bytes(4, "big") for extent in (count, 28, 28)[:rank])
+        data = b"".join(source[i * size : (i + 1) * size] for i in chosen)
+        (folder / name).write_bytes(bytes((0, 0, 8, rank)) + axes + data)
+    classes = ",".join(map(str, TARGET))
+    # The first step of pretraining makes biases that are not 0, which is where ReLU has no derivative.
+    done = run("c99", "--data", folder, "--source", classes, "--pretrain-images", 0, "--pretrain-epochs", 1, "--images", 0,
+               "--epochs", 1, "--tests", 8, "--save", tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before = safetensors.load(tmp_path / "all-0.safetensors")
+    after = safetensors.load(tmp_path / "all-1.safetensors")
+
+    x = np.frombuffer(b"".join(pixels[i * 784 : (i + 1) * 784] for i in chosen), np.uint8).reshape(count, 28, 28)
+    labels = np.searchsorted(TARGET, [content[i] for i in chosen])
+
+    def loss(tensors):
+        scores = forward.scores("c99", tensors, x)
+        scores -= scores.max(axis=1, keepdims=True)
+        return np.mean(np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(count), labels])
+
+    draw, h = np.random.default_rng(5), 1e-6
+    for name in before:
+        theirs = (before[name].astype(np.float64) - after[name]) / rate
+        # In single precision: a weight is off by 2^-24 of itself, which the rate divides; a gradient is made of sums
+        # of up to 784 products, through six layers and back.
+        tolerance = 2.0**-24 * (np.abs(after[name]).max() / rate + 12 * 784 * np.abs(theirs).max())
+        for i in draw.choice(theirs.size, 5, replace=False):
+            moved = []
+            for step in (h, -h):
+                tensors = {key: value.astype(np.float64) for key, value in before.items()}
+                tensors[name].flat[i] += step
+                moved.append(loss(tensors))
+            ours = (moved[0] - moved[1]) / (2 * h)
+            assert abs(ours - theirs.flat[i]) <= tolerance, (name, i, ours, theirs.flat[i])
+        assert tolerance < 1e-2 * np.abs(theirs).max()  # or the comparison would say nothing

@@ -132,6 +132,13 @@ static void print_selection(const char *name, int epoch, const struct network *n
   results_selection(name, epoch + 1, trained, scores, CONVOLUTIONS);
 }
 
+static bool save_epoch(const struct arguments *arguments, const char *method, int epoch,
+                       const struct network *network, struct problem *problem) {
+  char name[64];
+  snprintf(name, sizeof name, "%s-%d", method, epoch);
+  return save(arguments, name, network, problem);
+}
+
 /* Only the first run tells and saves what it does. */
 static bool fine_tune(const struct arguments *arguments, size_t m, int run, const struct data *data,
                       const struct network *pretrained, double *accuracy, struct problem *problem) {
@@ -139,15 +146,13 @@ static bool fine_tune(const struct arguments *arguments, size_t m, int run, cons
   struct generator generator = {(uint64_t)(arguments->seed + run)};
   if (!network_create(arguments->target.count, &generator, &network)) return problem_out_of_memory(problem);
   network_copy_convolutions(pretrained, &network);
-  bool done = true;
+  bool done = run > 0 || save_epoch(arguments, methods[m].name, 0, &network, problem);
   for (int epoch = 0; epoch < arguments->epochs && done; epoch++) {
     double scores[CONVOLUTIONS], loss;
-    char name[64];
-    snprintf(name, sizeof name, "%s-%d", methods[m].name, epoch + 1);
     done = select_layers(methods[m].method, epoch, arguments->layers, &network, scores, problem);
     if (done && run == 0) print_selection(methods[m].name, epoch, &network, scores);
     done = done && train_epoch(&network, &data->train, RATE, &generator, &loss, problem) &&
-           (run > 0 || save(arguments, name, &network, problem));
+           (run > 0 || save_epoch(arguments, methods[m].name, epoch + 1, &network, problem));
   }
   if (done) *accuracy = test(&network, &data->test);
   network_free(&network);
