@@ -44,13 +44,17 @@ using dlib_labels = std::vector<unsigned long>;
 
 /* dlib wants a matrix for each image. */
 struct samples {
-  explicit samples(const images &from) : labels(from.labels, from.labels + from.count) {
-    for (std::size_t i = 0; i < from.count; i++)
-      pixels.emplace_back(dlib::mat(from.pixels + i * IMAGE_PIXELS, IMAGE_SIZE, IMAGE_SIZE));
-  }
   dlib_samples pixels;
   dlib_labels labels;
 };
+
+samples samples_of(const images &from) {
+  samples made{{}, {from.labels, from.labels + from.count}};
+  made.pixels.reserve(from.count);
+  for (std::size_t i = 0; i < from.count; i++)
+    made.pixels.emplace_back(dlib::mat(from.pixels + i * IMAGE_PIXELS, IMAGE_SIZE, IMAGE_SIZE));
+  return made;
+}
 
 /* What the walk over the layers finds of one that has weights; the pointers are into dlib's own memory. */
 struct layer {
@@ -139,6 +143,7 @@ void save(const arguments &arguments, const std::string &name, const std::vector
     names.insert(names.end(), {layer + ".weight", layer + ".bias"});
   }
   std::vector<std::int64_t> biases;
+  biases.reserve(layers.size());
   for (const layer &layer : layers) biases.push_back(static_cast<std::int64_t>(layer.biases_count));
   std::vector<weights> all;
   for (std::size_t l = 0; l < layers.size(); l++) {
@@ -191,13 +196,14 @@ private:
 double test(network &tested, const samples &samples) {
   const std::vector<unsigned long> told = tested(samples.pixels);
   std::size_t right = 0;
-  for (std::size_t i = 0; i < told.size(); i++) right += told[i] == samples.labels[i];
+  for (std::size_t i = 0; i < told.size(); i++)
+    if (told[i] == samples.labels[i]) right++;
   return static_cast<double>(right) / static_cast<double>(told.size());
 }
 
 void pretrain(const arguments &arguments, network &made) {
   const dataset data(arguments, arguments.source, arguments.pretrain_images);
-  const samples train(data.train()), tests(data.test());
+  const samples train = samples_of(data.train()), tests = samples_of(data.test());
   const auto seed = static_cast<std::uint64_t>(arguments.seed);
   generator generator{seed};
   create(made, arguments.source.count, seed, train);
@@ -234,7 +240,7 @@ std::vector<method> choose_methods(const std::vector<layer> &pretrained, int sel
 
 double fine_tune(const arguments &arguments, const method &method, int run, const samples &train,
                  const samples &tests, const std::vector<layer> &pretrained) {
-  const auto seed = static_cast<std::uint64_t>(arguments.seed + run);
+  const auto seed = static_cast<std::uint64_t>(arguments.seed) + static_cast<std::uint64_t>(run);
   generator generator{seed};
   network tuned;
   create(tuned, arguments.target.count, seed, train);
@@ -254,7 +260,7 @@ void run(const arguments &arguments) {
   pretrain(arguments, start);
   const std::vector<layer> pretrained = layers_of(start);
   const dataset data(arguments, arguments.target, arguments.images);
-  const samples train(data.train()), tests(data.test());
+  const samples train = samples_of(data.train()), tests = samples_of(data.test());
   const std::vector<method> methods = choose_methods(pretrained, arguments.layers);
   std::vector<std::vector<double>> accuracies(methods.size());
   for (std::size_t m = 0; m < methods.size(); m++)

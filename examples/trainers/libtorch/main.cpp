@@ -4,10 +4,10 @@
  * are trained: none, the last, the best of libkldsel's ranking, all. Starts from a file, or pretrains a small
  * one first.
  */
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <iostream>
 #include <limits>
 
 #include <torch/optim/sgd.h>
@@ -24,17 +24,17 @@ namespace {
 constexpr int exit_problem = 2;
 constexpr std::int64_t batch = 32, test_batch = 250;
 constexpr double pretrain_rate = 0.05, rate = 0.05, momentum = 0.9;
-const plan small = {16, 16, 0, 32, 32, 0, 48, 48, 48};
 
-/* The images in torch's tensors, which borrow their memory. */
+/* The images in torch's tensors; the pixels' memory is borrowed. */
 struct samples {
-  explicit samples(const images &from)
-      : pixels(torch::from_blob(from.pixels,
-                                {static_cast<std::int64_t>(from.count), 1, IMAGE_SIZE, IMAGE_SIZE})),
-        labels(torch::from_blob(from.labels, {static_cast<std::int64_t>(from.count)}, torch::kUInt8)
-                   .to(torch::kInt64)) {}
   torch::Tensor pixels, labels;
 };
+
+samples samples_of(const images &from) {
+  const auto count = static_cast<std::int64_t>(from.count);
+  return {torch::from_blob(from.pixels, {count, 1, IMAGE_SIZE, IMAGE_SIZE}),
+          torch::from_blob(from.labels, {count}, torch::kUInt8).to(torch::kInt64)};
+}
 
 class trainer {
 public:
@@ -96,19 +96,21 @@ double test(network &tested, const samples &samples) {
 }
 
 void save(const arguments &arguments, const std::string &name, const network &saved) {
-  if (arguments.save != nullptr) saved.save(arguments.save, name);
+  if (arguments.save != nullptr) saved.write(arguments.save, name);
 }
 
 std::shared_ptr<network> pretrain(const arguments &arguments) {
   const dataset data(arguments, arguments.source, arguments.pretrain_images);
-  const samples train(data.train()), tests(data.test());
+  const samples train = samples_of(data.train()), tests = samples_of(data.test());
   torch::manual_seed(static_cast<std::uint64_t>(arguments.seed));
   generator generator{static_cast<std::uint64_t>(arguments.seed)};
-  auto made = std::make_shared<network>(small, static_cast<std::int64_t>(arguments.source.count));
+  auto made = std::make_shared<network>(plan{16, 16, 0, 32, 32, 0, 48, 48, 48},
+                                        static_cast<std::int64_t>(arguments.source.count));
   trainer trainer(*made, pretrain_rate);
-  for (int epoch = 0; epoch < arguments.pretrain_epochs; epoch++)
-    std::printf("pretraining, epoch %d: loss %.4f\n", epoch + 1, trainer.epoch(train, generator)),
-        std::fflush(stdout);
+  for (int epoch = 0; epoch < arguments.pretrain_epochs; epoch++) {
+    std::printf("pretraining, epoch %d: loss %.4f\n", epoch + 1, trainer.epoch(train, generator));
+    std::fflush(stdout);
+  }
   std::printf("pretrained: accuracy %.2f %% on %zu classes\n", 100 * test(*made, tests),
               arguments.source.count);
   return made;
@@ -168,7 +170,7 @@ std::vector<method> choose_methods(const network &pretrained, int select) {
 
 double fine_tune(const arguments &arguments, const method &method, int run, const samples &train,
                  const samples &tests, const network &pretrained) {
-  const auto seed = static_cast<std::uint64_t>(arguments.seed + run);
+  const auto seed = static_cast<std::uint64_t>(arguments.seed) + static_cast<std::uint64_t>(run);
   torch::manual_seed(seed);
   generator generator{seed};
   const auto tuned = pretrained.copy();
@@ -187,7 +189,7 @@ void run(const arguments &arguments, const char *file) {
     throw std::runtime_error("--layers " + std::to_string(arguments.layers) + ": the network has " +
                              std::to_string(pretrained->convolutions()) + " convolutions");
   const dataset data(arguments, arguments.target, arguments.images);
-  const samples train(data.train()), tests(data.test());
+  const samples train = samples_of(data.train()), tests = samples_of(data.test());
   if (file != nullptr && pretrained->classes() == static_cast<std::int64_t>(arguments.target.count))
     std::printf("before fine-tuning: accuracy %.2f %% on %zu classes\n", 100 * test(*pretrained, tests),
                 arguments.target.count);

@@ -84,9 +84,10 @@ std::vector<std::pair<std::string, torch::Tensor>> network::state() const {
   return state;
 }
 
-void network::save(const std::string &folder, const std::string &name) const {
+void network::write(const std::string &folder, const std::string &name) const {
   const auto state = this->state();
   std::vector<weights> all;
+  all.reserve(state.size());
   for (const auto &[key, tensor] : state)
     all.push_back(
         {key.c_str(), static_cast<int>(tensor.dim()), tensor.sizes().data(), tensor.data_ptr<float>()});

@@ -43,7 +43,7 @@ public:
   [[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> state() const;
 
   /* Writes all of its weights to `folder`/`name`.safetensors. */
-  void save(const std::string &folder, const std::string &name) const;
+  void write(const std::string &folder, const std::string &name) const;
 
 private:
   plan plan_;
