@@ -16,7 +16,8 @@ def convolve(x, weight, bias):
     taps = np.stack(
         [padded[:, :, i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=2
     )
-    return np.einsum("ncthw,oct->nohw", taps, weight.reshape(*weight.shape[:2], 9), optimize=True) + channel(bias)
+    kernels = weight.reshape(*weight.shape[:2], 9)
+    return np.einsum("ncthw,oct->nohw", taps, kernels, optimize=True) + channel(bias)
 
 
 def channel(values):
@@ -32,18 +33,22 @@ def pool(x, reduce):
 def plain(tensors, x, reduce, head):
     """Six convolutions with ReLU, pooling behind the first, the third and the last; a dense layer."""
     for layer in range(6):
-        x = np.maximum(convolve(x, *(tensors[f"convolution.{layer}.{part}"] for part in ("weight", "bias"))), 0)
+        weight, bias = (tensors[f"convolution.{layer}.{part}"] for part in ("weight", "bias"))
+        x = np.maximum(convolve(x, weight, bias), 0)
         if layer in (0, 2, 5):
             x = pool(x, reduce)
     return x.reshape(len(x), -1) @ head(tensors["head.weight"]).astype(np.float64) + tensors["head.bias"]
+
+
+def members(tensors, prefix):
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def vgg(tensors, x):
     """A VGG with batch norm in the names of PyTorch, pooling where a place of the sequence is left out."""
     place = 0
     while f"features.{place}.weight" in tensors:
-        layer, norm = ({key.rsplit(".", 1)[1]: value for key, value in tensors.items() if key.startswith(f"features.{n}.")}
-                       for n in (place, place + 1))  # fmt: skip
+        layer, norm = (members(tensors, f"features.{n}.") for n in (place, place + 1))
         x = convolve(x, layer["weight"], layer["bias"])
         x = (x - channel(norm["running_mean"])) / np.sqrt(channel(norm["running_var"]) + 1e-5)
         x = np.maximum(x * channel(norm["weight"]) + channel(norm["bias"]), 0)

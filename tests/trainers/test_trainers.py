@@ -129,7 +129,8 @@ def test_cost_of_ranking_stands_beside_a_training_step(images):
 
 
 def test_same_seed_same_output(images):
-    few = ("--data", images[0], "--pretrain-images", 64, "--pretrain-epochs", 1, "--images", 64, "--epochs", 1, "--tests", 64)
+    few = ("--data", images[0], "--pretrain-images", 64, "--pretrain-epochs", 1, "--images", 64, "--epochs", 1,
+           "--tests", 64)  # fmt: skip
     for name in ("c99", "dlib"):
         outputs = [run(name, *few, "--seed", seed).stdout for seed in (1, 1, 2)]
         assert outputs[0] == outputs[1] != outputs[2] and "accuracy on" in outputs[0], name
@@ -158,7 +159,7 @@ def test_wrong_input_is_one_line_and_status_2(images, tmp_path):
         ("--images", "1000000", "--data", images[0], "--tests", "8"): "not 1000000",
         ("--unknown",): "--unknown",
         ("more",): "more",
-        ("--save", tmp_path / "nowhere", "--data", images[0], "--pretrain-images", "8", "--tests", "8"): "nowhere/start",
+        ("--save", tmp_path / "none", "--data", images[0], "--pretrain-images", "8", "--tests", "8"): "none/start",
     }
     for name in TRAINERS:
         for arguments, told in wrong.items():
@@ -199,8 +200,8 @@ def test_c99_gradient_is_that_of_finite_differences(images, tmp_path):
         (folder / name).write_bytes(bytes((0, 0, 8, rank)) + axes + data)
     classes = ",".join(map(str, TARGET))
     # The first step of pretraining makes biases that are not 0, which is where ReLU has no derivative.
-    done = run("c99", "--data", folder, "--source", classes, "--pretrain-images", 0, "--pretrain-epochs", 1, "--images", 0,
-               "--epochs", 1, "--tests", 8, "--save", tmp_path)  # fmt: skip
+    done = run("c99", "--data", folder, "--source", classes, "--pretrain-images", 0, "--pretrain-epochs", 1,
+               "--images", 0, "--epochs", 1, "--tests", 8, "--save", tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     before = safetensors.load(tmp_path / "all-0.safetensors")
     after = safetensors.load(tmp_path / "all-1.safetensors")
