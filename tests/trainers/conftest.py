@@ -16,6 +16,7 @@ RANK = BUILD / "library/examples/kldsel-rank/kldsel-rank"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TRAINERS = ("c99", "dlib", "libtorch")
 LAYERS = 2  # that are fine-tuned
+SEED = 2  # the C99 trainer's selection leaves frozen layers between with it
 TARGET = (0, 2, 3, 4, 6)
 TRAIN_IMAGES, TEST_IMAGES = 12000, 900  # of all ten classes
 
@@ -75,7 +76,7 @@ def result(request, images, tmp_path_factory):
     saved = tmp_path_factory.mktemp(request.param)
     done = run(
         request.param, "--data", images[0], "--save", saved, "--layers", LAYERS, "--runs", 1, "--tests", 0,
-        "--pretrain-images", 2000, "--pretrain-epochs", 2, "--images", 800, "--epochs", 2, "--seed", 3,
+        "--pretrain-images", 2000, "--pretrain-epochs", 2, "--images", 800, "--epochs", 2, "--seed", SEED,
     )  # fmt: skip
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return Result(request.param, saved, done.stdout)

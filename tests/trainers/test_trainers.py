@@ -76,6 +76,12 @@ def test_only_what_is_selected_changes(result):
             assert all(same) if i not in trained else not any(same[:1] + same[2:]), (method, epoch, i)
 
 
+def test_c99_selection_leaves_frozen_layers_between(result):
+    """Or the test above would not see one that is trained by mistake: below the lowest no gradient is computed."""
+    trained = result.trained["ranked", 1]
+    assert result.name != "c99" or max(trained) - min(trained) >= LAYERS
+
+
 def test_accuracy_is_beyond_chance(result, images):
     # The standard deviation of guessing among five classes, five times.
     least = 20 + 5 * 100 * math.sqrt(0.2 * 0.8 / len(images[1]))
