@@ -18,7 +18,7 @@ TRAINERS = ("c99", "dlib", "libtorch")
 LAYERS = 2  # that are fine-tuned
 SEED = 2  # the C99 trainer's selection leaves frozen layers between with it
 TARGET = (0, 2, 3, 4, 6)
-TRAIN_IMAGES, TEST_IMAGES = 12000, 900  # of all ten classes
+TRAIN_IMAGES, TEST_IMAGES = 12000, 600  # of all ten classes
 
 
 def program(name):
