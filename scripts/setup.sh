@@ -17,6 +17,8 @@ readonly ci=(
 readonly converters=(libonnx-dev libprotobuf-dev libhdf5-dev python3-venv)
 # What its stages for other processors need on top of that; see also sysroot.sh.
 readonly cross=(gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-s390x-linux-gnu qemu-user)
+# What scripts/build-trainers.sh needs: two frameworks, images, and what the trainers are built with. Large.
+readonly trainers=(libtorch-dev libdlib-dev dataset-fashion-mnist cmake make zlib1g-dev)
 # What scripts/bench.sh measures beside the library, and draws with.
 readonly bench=(
     python3-numpy python3-scipy python3-sklearn python3-threadpoolctl python3-matplotlib python3-venv
@@ -24,7 +26,7 @@ readonly bench=(
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--cross] [--bench] [--converters]
+Usage: setup.sh [--ci] [--cross] [--bench] [--converters] [--trainers]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
@@ -33,6 +35,7 @@ Installs what is missing of the Debian packages for building and testing libklds
   --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
   --converters
              those of scripts/test-converters.sh too: protobuf, HDF5
+  --trainers those of scripts/build-trainers.sh too: libtorch, dlib, Fashion-MNIST
   --help     show this text
 TEXT
 }
@@ -48,6 +51,7 @@ while (($#)); do
         --cross) packages+=("${cross[@]}") ;;
         --bench) packages+=("${bench[@]}") ;;
         --converters) packages+=("${converters[@]}") ;;
+        --trainers) packages+=("${trainers[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;
     esac
