@@ -5,13 +5,13 @@ set -euo pipefail
 # To build the library, its tests and its examples, and to run them.
 packages=(
     gcc g++ libc6-dev binutils meson ninja-build pkg-config python3
-    libopenblas-dev gfortran check libjansson-dev libpopt-dev
+    libopenblas-dev gfortran check doctest-dev libdlpack-dev libjansson-dev libpopt-dev
     python3-pytest python3-hypothesis python3-numpy
 )
 # What .ci/run needs on top.
 readonly ci=(
     clang clang-format clang-tidy valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
-    python3-venv
+    python3-venv cmake
 )
 # What its stage aarch64 needs on top of that; see also sysroot-aarch64.sh.
 readonly aarch64=(gcc-aarch64-linux-gnu qemu-user)

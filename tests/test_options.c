@@ -194,6 +194,91 @@ START_TEST(handles_outlive_their_options) {
 }
 END_TEST
 
+static int64_t effective(int32_t key) {
+  int64_t value = -1;
+  assert_ok(kldsel_options_get_int(test_options, key, &value));
+  return value;
+}
+
+/* What was set comes back; what was not is what a ranking shows when it is set. */
+START_TEST(what_calls_will_use) {
+  static const int32_t measures[] = {KLDSEL_MEASURE_COSINE, KLDSEL_MEASURE_KL, KLDSEL_MEASURE_SHARE};
+  const double scores[] = {2, 1, 3};
+  for (size_t m = 0; m < COUNT(measures); m++)
+    for (int32_t sign = 0; sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE; sign++) {
+      set_int(KLDSEL_OPTION_MEASURE, measures[m]);
+      set_int(KLDSEL_OPTION_SIGN, sign);
+      set_int(KLDSEL_OPTION_ORDER, 0);
+      int64_t by_default[3], by_value[3], order = effective(KLDSEL_OPTION_ORDER);
+      assert_ok(kldsel_rank(scores, 3, NULL, NULL, test_options, by_default, NULL, NULL));
+      set_int(KLDSEL_OPTION_ORDER, order);
+      assert_ok(kldsel_rank(scores, 3, NULL, NULL, test_options, by_value, NULL, NULL));
+      ck_assert_mem_eq(by_default, by_value, sizeof by_value);
+      ck_assert_int_eq(by_value[0], order == KLDSEL_ORDER_LOW ? 1 : 2);
+      int32_t default_sign =
+          measures[m] == KLDSEL_MEASURE_SHARE ? KLDSEL_SIGN_POSITIVE : KLDSEL_SIGN_POSITIVE_NEGATIVE;
+      ck_assert_int_eq(effective(KLDSEL_OPTION_SIGN), sign == 0 ? default_sign : sign);
+      ck_assert_int_eq(effective(KLDSEL_OPTION_MEASURE), measures[m]);
+    }
+}
+END_TEST
+
+START_TEST(defaults_are_as_documented) {
+  const struct {
+    int32_t key;
+    int64_t value;
+  } defaults[] = {
+      {KLDSEL_OPTION_MEASURE, KLDSEL_MEASURE_KL},
+      {KLDSEL_OPTION_SIGN, KLDSEL_SIGN_POSITIVE_NEGATIVE},
+      {KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_UNIFORM},
+      {KLDSEL_OPTION_ORDER, KLDSEL_ORDER_LOW},
+      {KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_FILTER},
+      {KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PROFILE},
+      {KLDSEL_OPTION_ALIGNMENT, KLDSEL_ALIGNMENT_QUANTILE},
+      {KLDSEL_OPTION_SIGNS, 2 + 4 + 8 + 16},
+      {KLDSEL_OPTION_CONTENT, 1 + 2 + 4},
+      {KLDSEL_OPTION_SELECT_COUNT, 0},
+      {KLDSEL_OPTION_SELECT_PARAMETERS, 0},
+      {KLDSEL_OPTION_THREADS, 0},
+      {KLDSEL_OPTION_CPU_LEVEL, kldsel_cpu_level()},
+  };
+  for (size_t i = 0; i < COUNT(defaults); i++) {
+    int64_t value = -1;
+    assert_ok(kldsel_options_get_int(NULL, defaults[i].key, &value));
+    ck_assert_int_eq(value, defaults[i].value);
+    ck_assert_int_eq(effective(defaults[i].key), defaults[i].value);
+    /* As far as it is no default of "none", setting it is setting what is there. */
+    set_int(defaults[i].key, defaults[i].value);
+    ck_assert_int_eq(effective(defaults[i].key), defaults[i].value);
+  }
+  set_int(KLDSEL_OPTION_CONTENT, KLDSEL_CONTENT_VALUES);
+  ck_assert_int_eq(effective(KLDSEL_OPTION_CONTENT), KLDSEL_CONTENT_VALUES + KLDSEL_CONTENT_MEANS);
+  double value = -1;
+  assert_ok(kldsel_options_get_double(NULL, KLDSEL_OPTION_TEMPERATURE, &value));
+  ck_assert_double_eq(value, 1);
+  set_double(KLDSEL_OPTION_SELECT_SHARE, 0.25);
+  assert_ok(kldsel_options_get_double(test_options, KLDSEL_OPTION_SELECT_SHARE, &value));
+  ck_assert_double_eq(value, 0.25);
+}
+END_TEST
+
+START_TEST(getters_refuse) {
+  int64_t value = 77;
+  double real = 77;
+  assert_error(kldsel_options_get_int(NULL, 5, &value), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "key 5 is not an option");
+  assert_error(kldsel_options_get_int(NULL, KLDSEL_OPTION_TEMPERATURE, &value), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "key 170 (TEMPERATURE) takes a double, not an integer");
+  assert_error(kldsel_options_get_double(NULL, KLDSEL_OPTION_SIGN, &real), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "key 110 (SIGN) takes an integer, not a double");
+  assert_error(kldsel_options_get_int(NULL, KLDSEL_OPTION_SIGN, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "value is NULL");
+  assert_error(kldsel_options_get_double(NULL, KLDSEL_OPTION_TEMPERATURE, NULL),
+               KLDSEL_ERROR_INVALID_ARGUMENT, "value is NULL");
+  ck_assert(value == 77 && real == 77);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("options");
   TCase *tests = add_case(suite, "options");
@@ -207,5 +292,8 @@ Suite *test_suite(void) {
   tcase_add_test(tests, a_refused_value_changes_nothing);
   tcase_add_test(tests, zero_gives_the_default_back);
   tcase_add_test(tests, handles_outlive_their_options);
+  tcase_add_test(tests, what_calls_will_use);
+  tcase_add_test(tests, defaults_are_as_documented);
+  tcase_add_test(tests, getters_refuse);
   return suite;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -74,6 +75,82 @@ START_TEST(success_leaves_the_last_error) {
 }
 END_TEST
 
+START_TEST(a_host_sets_the_last_error) {
+  ck_assert_int_eq(kldsel_set_last_error(KLDSEL_ERROR_MISSING, "no %s"), KLDSEL_ERROR_MISSING);
+  ck_assert_str_eq(kldsel_last_error(), "no %s");
+  /* Its own text, or part of it, may be handed in. */
+  ck_assert_int_eq(kldsel_set_last_error(-5, kldsel_last_error() + 1), -5);
+  ck_assert_str_eq(kldsel_last_error(), "o %s");
+  assert_error(kldsel_set_last_error(KLDSEL_OK, NULL), KLDSEL_ERROR_INVALID_ARGUMENT, "text is NULL");
+  char text[600];
+  memset(text, 'x', sizeof text);
+  text[sizeof text - 1] = '\0';
+  kldsel_set_last_error(KLDSEL_ERROR_MISSING, text);
+  ck_assert_uint_eq(strlen(kldsel_last_error()), 511);
+}
+END_TEST
+
+/* Each error that is about one of several layers tells which. */
+START_TEST(an_error_tells_its_layer) {
+  const double good[] = {1, -2, 3, 4, 5, -6}, bad[] = {1, -2, NAN, 4, 5, -6};
+  kldsel_tensor *tensors[] = {matrix_view(good, 3, 2), matrix_view(good, 2, 3), matrix_view(bad, 3, 2)};
+  kldsel_profile *profiles[] = {profile_of(tensors[0]), profile_of(tensors[1]), NULL};
+  kldsel_tensor *given[] = {tensors[2], NULL, NULL};
+  const double scores[] = {1, 2, 3};
+  const int64_t parameters[] = {1, 2, -3};
+  kldsel_ranking *ranking = NULL;
+
+#define ASSERT_LAYER(call, status, layer)                                                                    \
+  do {                                                                                                       \
+    kldsel_set_last_error(KLDSEL_OK, "none");                                                                \
+    ck_assert_int_eq(kldsel_last_error_layer(), -1);                                                         \
+    ck_assert_int_eq((call), (status));                                                                      \
+    ck_assert_int_eq(kldsel_last_error_layer(), (layer));                                                    \
+  } while (0)
+
+  ASSERT_LAYER(kldsel_rank_tensors(tensors, 3, NULL, NULL, test_options, &ranking), KLDSEL_ERROR_NOT_FINITE,
+               2);
+  ASSERT_LAYER(kldsel_profile_create_many(&tensors[1], 2, test_options, profiles), KLDSEL_ERROR_NOT_FINITE,
+               1);
+  ASSERT_LAYER(kldsel_profile_create(tensors[2], test_options, &profiles[2]), KLDSEL_ERROR_NOT_FINITE, -1);
+  ASSERT_LAYER(kldsel_rank_tensors(given, 3, NULL, NULL, NULL, &ranking), KLDSEL_ERROR_INVALID_ARGUMENT, 1);
+  ASSERT_LAYER(kldsel_profile_create_many(given, 2, NULL, profiles), KLDSEL_ERROR_INVALID_ARGUMENT, 1);
+  ASSERT_LAYER(kldsel_rank_profiles(profiles, 3, NULL, NULL, NULL, &ranking), KLDSEL_ERROR_INVALID_ARGUMENT,
+               2);
+  ASSERT_LAYER(kldsel_rank_profiles(NULL, 3, NULL, NULL, NULL, &ranking), KLDSEL_ERROR_INVALID_ARGUMENT, -1);
+
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_GIVEN);
+  ASSERT_LAYER(kldsel_rank_tensors(tensors, 2, given, NULL, test_options, &ranking), KLDSEL_ERROR_NOT_FINITE,
+               0);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_NEXT);
+  set_int(KLDSEL_OPTION_ALIGNMENT, KLDSEL_ALIGNMENT_INDEX);
+  ASSERT_LAYER(kldsel_rank_profiles(profiles, 2, NULL, NULL, test_options, &ranking), KLDSEL_ERROR_MISMATCH,
+               0);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  ASSERT_LAYER(kldsel_rank_profiles(profiles, 2, NULL, NULL, test_options, &ranking), KLDSEL_ERROR_MISSING,
+               0);
+  kldsel_profile_free(profiles[1]);
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
+  profiles[1] = profile_of(tensors[1]);
+  set_int(KLDSEL_OPTION_GRANULARITY, 0);
+  ASSERT_LAYER(kldsel_rank_profiles(profiles, 2, NULL, NULL, NULL, &ranking), KLDSEL_ERROR_MISMATCH, 1);
+  kldsel_profile_free(profiles[1]);
+  set_int(KLDSEL_OPTION_REFERENCE, 0);
+  set_int(KLDSEL_OPTION_CONTENT, KLDSEL_CONTENT_COUNTS);
+  profiles[1] = profile_of(tensors[1]);
+  set_int(KLDSEL_OPTION_CONTENT, 0);
+  ASSERT_LAYER(kldsel_rank_profiles(profiles, 2, NULL, NULL, NULL, &ranking), KLDSEL_ERROR_MISSING, 1);
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 9);
+  ASSERT_LAYER(kldsel_rank(scores, 3, parameters, NULL, test_options, NULL, NULL, NULL),
+               KLDSEL_ERROR_INVALID_ARGUMENT, 2);
+  ck_assert_ptr_null(ranking);
+
+  for (size_t i = 0; i < COUNT(tensors); i++) kldsel_tensor_free(tensors[i]);
+  kldsel_profile_free(profiles[0]);
+  kldsel_profile_free(profiles[1]);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("status");
   TCase *tests = add_case(suite, "status");
@@ -81,5 +158,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, other_numbers_are_unknown);
   tcase_add_test(tests, last_error_belongs_to_its_thread);
   tcase_add_test(tests, success_leaves_the_last_error);
+  tcase_add_test(tests, a_host_sets_the_last_error);
+  tcase_add_test(tests, an_error_tells_its_layer);
   return suite;
 }

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kldsel.h"
 
@@ -63,8 +64,9 @@ static inline const char *kldsel_dlpack_device_name_(int32_t device) {
 }
 
 static inline kldsel_status kldsel_dlpack_check_device_(DLDevice device) {
-  const int32_t type = (int32_t)device.device_type;
   char text[KLDSEL_DLPACK_TEXT];
+  int32_t type;
+  memcpy(&type, &device.device_type, sizeof type); /* perhaps none of the enumerators here */
   if (type == kDLCPU || type == kDLCUDAHost || type == kDLROCMHost) return KLDSEL_OK;
   snprintf(text, sizeof text,
            "device is %s (type %" PRId32 ", number %" PRId32 "); copy it to the host first",
@@ -197,10 +199,11 @@ static inline kldsel_status kldsel_dlpack_hold_(kldsel_status status, kldsel_ten
 static inline kldsel_status kldsel_dlpack_import(DLManagedTensor *managed, int32_t layout,
                                                  const kldsel_options *options, kldsel_tensor **tensor) {
   kldsel_tensor *view = NULL;
+  kldsel_status status;
   if (managed == NULL) return kldsel_set_last_error(KLDSEL_ERROR_INVALID_ARGUMENT, "managed is NULL");
   if (tensor == NULL) return kldsel_set_last_error(KLDSEL_ERROR_INVALID_ARGUMENT, "tensor is NULL");
-  return kldsel_dlpack_hold_(kldsel_dlpack_view(&managed->dl_tensor, layout, options, &view), view,
-                             kldsel_dlpack_delete_, managed, tensor);
+  status = kldsel_dlpack_view(&managed->dl_tensor, layout, options, &view);
+  return kldsel_dlpack_hold_(status, view, kldsel_dlpack_delete_, managed, tensor);
 }
 
 /** @cond internal */

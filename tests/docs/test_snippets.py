@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Compile every ```c block of the documents as C11, warnings being errors, and run those with a main.
+"""Compile every ```c block of the documents as C11 and every ```cpp block as C++17, warnings being errors, and
+run those with a main.
 
-A block with a main is a whole program; the others are functions that see the public header and the
-standard headers below. If the next block is ```text, it says what the program prints, word for word.
+A block with a main, or with headers of its own, is a whole file; the others are functions that see the public
+header and the standard headers below. If the next block is ```text, it says what the program prints, word for word.
 """
 
 import argparse
@@ -18,7 +19,8 @@ PRELUDE = """#include <kldsel/kldsel.h>
 #include <stdio.h>
 #include <stdlib.h>
 """
-FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+STANDARDS = {"c": "-std=c11", "cpp": "-std=c++17"}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -30,13 +32,15 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> tuple[
     return done.returncode == 0, done.stdout
 
 
-def check(code: str, expected: str | None, compiler: list[str], include: Path, library: Path) -> str | None:
+def check(
+    code: str, language: str, expected: str | None, compiler: list[str], include: Path, library: Path
+) -> str | None:
     """Compile one block, and run it if it is a program; return what went wrong."""
     program = re.search(r"\bmain\(", code) is not None
     with tempfile.TemporaryDirectory() as folder:
-        source, binary = Path(folder, "snippet.c"), Path(folder, "snippet")
-        source.write_text(code if program else PRELUDE + code)
-        command = [*compiler, *FLAGS, f"-I{include}", str(source), "-o", str(binary)]
+        source, binary = Path(folder, f"snippet.{language}"), Path(folder, "snippet")
+        source.write_text(code if program or "#include" in code else PRELUDE + code)
+        command = [*compiler, STANDARDS[language], *WARNINGS, f"-I{include}", str(source), "-o", str(binary)]
         if program:
             command += [str(library), "-lm"]
         else:
@@ -59,7 +63,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--include", type=Path, required=True, help="folder of kldsel/kldsel.h")
     parser.add_argument("--library", type=lambda path: Path(path).resolve(), required=True, help="the shared library")
-    parser.add_argument("documents", type=Path, nargs="+")
+    parser.add_argument("--without", default=[], nargs="*", help="headers that are not here: blocks with them are left")
+    parser.add_argument("--cpp", default="c++", help="C++ compiler; empty if there is none")
+    parser.add_argument("--documents", type=Path, nargs="+", required=True)
     parser.add_argument("--compiler", nargs=argparse.REMAINDER, required=True, help="command, comes last")
     arguments = parser.parse_args()
 
@@ -68,13 +74,19 @@ def main() -> int:
         text = document.read_text()
         blocks = list(BLOCK.finditer(text))
         for block, following in zip(blocks, [*blocks[1:], None]):
-            if block[1] != "c":
+            language, code = block[1], block[2]
+            if language not in STANDARDS or any(header in code for header in arguments.without):
                 continue
+            compiler = arguments.compiler
+            if language == "cpp":
+                if not arguments.cpp:
+                    continue
+                compiler = [*arguments.cpp.split(), *(flag for flag in compiler if flag.startswith("-"))]
             expected = None
             if following is not None and following[1] == "text":
                 expected = following[2]
             where = f"{document.name}:{text.count(chr(10), 0, block.start()) + 1}"
-            wrong = check(block[2], expected, arguments.compiler, arguments.include, arguments.library)
+            wrong = check(code, language, expected, compiler, arguments.include, arguments.library)
             print(f"{'FAILED ' if wrong else 'ok     '} {where}{': ' + wrong if wrong else ''}")
             checked += 1
             failed += wrong is not None

@@ -124,7 +124,7 @@ struct signs {
   template <class... Sign>
   constexpr explicit signs(sign first, Sign... others) noexcept : value((bit(first) | ... | bit(others))) {}
 
-private:
+  /** What one adds. */
   static constexpr std::int64_t bit(sign one) noexcept {
     return std::int64_t{1} << static_cast<std::int32_t>(one);
   }
@@ -265,6 +265,7 @@ template <class Callable> struct progress final : progress_base {
     }
   }
 
+private:
   Callable callable;
 };
 
@@ -279,6 +280,7 @@ class options {
 public:
   using handle_type = kldsel_options; /**< the C type */
 
+  /** Every default. */
   constexpr options() noexcept = default;
   /** Takes a handle of a C function; frees it at the end. */
   explicit options(kldsel_options *handle) noexcept : handle_(handle) {}
@@ -354,6 +356,13 @@ public:
     return detail::finish(code);
   }
 
+  /** Gives the handle away: the caller frees it, after the last use of a progress callable, which ends here.
+   */
+  [[nodiscard]] kldsel_options *release() noexcept {
+    if (progress_ != nullptr) static_cast<void>(kldsel_options_set_progress(get(), nullptr, nullptr));
+    progress_.reset();
+    return handle_.release();
+  }
   /** The C handle; NULL for every default. */
   [[nodiscard]] kldsel_options *get() const noexcept { return handle_.get(); }
   /** Whether there is a handle. */
@@ -375,7 +384,7 @@ private:
   }
 
 #if KLDSEL_EXCEPTIONS
-  void rethrow() const {
+  [[gnu::cold, gnu::noinline]] void rethrow() const {
     detail::pending &pending = detail::pending_on_this_thread();
     if (progress_ == nullptr || pending.from != progress_.get()) return;
     pending.from = nullptr;

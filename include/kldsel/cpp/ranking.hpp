@@ -59,11 +59,16 @@ public:
     using pointer = void;                   /**< there is nothing to point to */
     using reference = ranked_layer;         /**< of operator* */
 
+    /** Of nothing. */
     constexpr iterator() noexcept = default;
+    /** At a place of an order, or of the layers as they are where that is NULL. */
     constexpr iterator(const kldsel_ranking *ranking, const std::int64_t *order,
                        std::ptrdiff_t place) noexcept
         : ranking_(ranking), order_(order), place_(place) {}
 
+    /** @name Iterator
+     * @{ */
+    /** As of a random-access iterator. */
     [[nodiscard]] ranked_layer operator*() const noexcept {
       return at(place_);
     }
@@ -125,6 +130,8 @@ public:
       return !(a < b);
     }
 
+    /** @} */
+
   private:
     [[nodiscard]] ranked_layer at(std::ptrdiff_t place) const noexcept {
       const auto layer =
@@ -140,9 +147,14 @@ public:
   /** The layers best first, groups by first appearance. Owns the order, but not the ranking. */
   class best_first_range {
   public:
+    /** Of nothing. */
     best_first_range() noexcept = default;
+    /** By an order of the ranking's layers. */
     best_first_range(const kldsel_ranking *ranking, array<std::int64_t> order) noexcept
         : ranking_(ranking), order_(std::move(order)) {}
+    /** @name Container
+     * @{ */
+    /** As of a vector; by place, 0 for the best. */
     [[nodiscard]] iterator begin() const noexcept { return {ranking_, order_.data(), 0}; }
     [[nodiscard]] iterator end() const noexcept {
       return {ranking_, order_.data(), static_cast<std::ptrdiff_t>(order_.size())};
@@ -153,11 +165,14 @@ public:
       return begin()[static_cast<std::ptrdiff_t>(place)];
     }
 
+    /** @} */
+
   private:
     const kldsel_ranking *ranking_ = nullptr;
     array<std::int64_t> order_;
   };
 
+  /** Of nothing. */
   constexpr ranking_ref() noexcept = default;
   /** Of a handle, which stays the caller's. */
   constexpr explicit ranking_ref(kldsel_ranking *handle) noexcept : handle_(handle) {}
@@ -216,8 +231,9 @@ public:
 protected:
   static void free(kldsel_ranking *handle) noexcept {
     kldsel_ranking_free(handle);
-  }                                  /**< for the owner */
-  kldsel_ranking *handle_ = nullptr; /**< the pointer */
+  } /**< for the owner */
+  /** The pointer. */
+  kldsel_ranking *handle_ = nullptr; // NOLINT(misc-non-private-member-variables-in-classes): for the owner
 
 private:
   static std::pair<kldsel_status, ranked_layer> read(const kldsel_ranking *ranking,

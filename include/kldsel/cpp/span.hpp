@@ -61,7 +61,9 @@ public:
   using reference = T &;                  /**< of operator[] */
   using iterator = T *;                   /**< of begin() */
 
+  /** Of nothing. */
   constexpr span() noexcept = default;
+  /** Of @p size elements from @p data on. */
   constexpr span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
 
   /** Of anything contiguous. */
@@ -78,6 +80,9 @@ public:
   constexpr span(std::initializer_list<value_type> list) noexcept // NOLINT(google-explicit-constructor)
       : data_(std::data(list)), size_(list.size()) {}
 
+  /** @name Container
+   * @{ */
+  /** As of a `std::span`. */
   [[nodiscard]] constexpr T *data() const noexcept { return data_; }
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
   [[nodiscard]] constexpr std::size_t size_bytes() const noexcept { return size_ * sizeof(T); }
@@ -85,6 +90,7 @@ public:
   [[nodiscard]] constexpr T &operator[](std::size_t index) const noexcept { return data_[index]; }
   [[nodiscard]] constexpr T *begin() const noexcept { return data_; }
   [[nodiscard]] constexpr T *end() const noexcept { return data_ + size_; }
+  /** @} */
 
 private:
   T *data_ = nullptr;
@@ -104,8 +110,11 @@ public:
   using iterator = T *;                   /**< of begin() */
   using const_iterator = const T *;       /**< of the constant begin() */
 
+  /** Of nothing. */
   array() noexcept = default;
+  /** Takes the elements of another. */
   array(array &&other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+  /** Frees the elements, and takes those of another. */
   array &operator=(array &&other) noexcept {
     data_ = std::move(other.data_);
     size_ = std::exchange(other.size_, 0);
@@ -124,6 +133,9 @@ public:
     return KLDSEL_OK;
   }
 
+  /** @name Container
+   * @{ */
+  /** As of a `std::vector`. */
   [[nodiscard]] T *data() noexcept { return data_.get(); }
   [[nodiscard]] const T *data() const noexcept { return data_.get(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -134,6 +146,7 @@ public:
   [[nodiscard]] T *end() noexcept { return data_.get() + size_; }
   [[nodiscard]] const T *begin() const noexcept { return data_.get(); }
   [[nodiscard]] const T *end() const noexcept { return data_.get() + size_; }
+  /** @} */
 
 private:
   std::unique_ptr<T[]> data_;
@@ -160,12 +173,16 @@ public:
     reset(other.release());
     return *this;
   }
-  ~owner() { Ref::free(this->handle_); }
+  ~owner() { reset(); }
 
   /** Gives the handle away: the caller frees it. */
   [[nodiscard]] handle_type *release() noexcept { return std::exchange(this->handle_, nullptr); }
   /** Frees the handle and takes another. */
-  void reset(handle_type *handle = nullptr) noexcept { Ref::free(std::exchange(this->handle_, handle)); }
+  void reset(handle_type *handle = nullptr) noexcept {
+    handle_type *old = std::exchange(this->handle_, handle);
+    /* To a compiler that knows it to be empty, nothing is called. */
+    if (old != nullptr) Ref::free(old);
+  }
 };
 
 /* Number of axes; one that no int32_t holds is as wrong as the highest. */
@@ -183,6 +200,7 @@ template <class Ref> class handle_span {
 public:
   using handle_type = typename Ref::handle_type; /**< the C type */
 
+  /** Of nothing. */
   constexpr handle_span() noexcept = default;
   /** Of anything contiguous that holds such handles. */
   template <
@@ -195,9 +213,13 @@ public:
                   "a handle is a pointer");
   }
 
+  /** @name Container
+   * @{ */
+  /** What a C call takes. */
   [[nodiscard]] constexpr handle_type *const *data() const noexcept { return data_; }
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
   [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+  /** @} */
 
 private:
   handle_type *const *data_ = nullptr;
@@ -207,7 +229,7 @@ private:
 } // namespace KLDSEL_CPP_MODE
 } // namespace kldsel
 
-#if __cplusplus >= 202002L
+#if __cplusplus >= 202002L && !defined(KLDSEL_DOXYGEN)
 template <class T> inline constexpr bool std::ranges::enable_borrowed_range<kldsel::span<T>> = true;
 template <class T> inline constexpr bool std::ranges::enable_view<kldsel::span<T>> = true;
 #endif

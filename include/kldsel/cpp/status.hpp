@@ -44,7 +44,9 @@
 #endif
 
 /* Functions of two modes must not pass for one another when they are linked. */
-#if KLDSEL_EXCEPTIONS
+#if defined(KLDSEL_DOXYGEN)
+/* Predefined. */
+#elif KLDSEL_EXCEPTIONS
 #define KLDSEL_CPP_MODE throwing
 #else
 #define KLDSEL_CPP_MODE returning
@@ -87,7 +89,7 @@ inline status set_last_error(status code, const char *text) noexcept {
   return static_cast<status>(kldsel_set_last_error(static_cast<kldsel_status>(code), text));
 }
 
-#if KLDSEL_EXCEPTIONS
+#if KLDSEL_EXCEPTIONS || defined(KLDSEL_DOXYGEN)
 
 /** What a failing call throws; what() is the text of kldsel_last_error(), kept. */
 class error : public std::runtime_error {
@@ -110,7 +112,8 @@ template <class T> using outcome = T;
 
 namespace detail {
 
-[[noreturn]] inline void raise(kldsel_status code) {
+/* Apart from the way of success, which is to stay as short as in C. */
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise(kldsel_status code) {
   throw error(static_cast<status>(code));
 }
 
@@ -125,11 +128,14 @@ inline void finish(kldsel_status code) {
 
 } // namespace detail
 
-#else
+#endif
+
+#if !KLDSEL_EXCEPTIONS || defined(KLDSEL_DOXYGEN)
 
 /** Why a call failed. As small as a status: the text is the thread's. */
 class failure {
 public:
+  /** Of a kind. */
   constexpr explicit failure(status code) noexcept : code_(code) {}
   /** The kind of error. */
   [[nodiscard]] constexpr status code() const noexcept { return code_; }
@@ -148,16 +154,19 @@ public:
   using value_type = T;       /**< what is held */
   using error_type = failure; /**< what is held instead */
 
+  /** Of what a C call returned. */
   result(kldsel_status code, T value) noexcept : value_(std::move(value)), code_(static_cast<status>(code)) {}
 
+  /** Whether the call succeeded. */
   [[nodiscard]] bool has_value() const noexcept { return code_ == status::ok; }
+  /** The same. */
   explicit operator bool() const noexcept { return has_value(); }
   /** The failure; its code is ok if there is a value. */
   [[nodiscard]] failure error() const noexcept { return failure(code_); }
 
   /** @name The value
-   * After a failure it is there too, but empty: a null handle, an empty array, 0.
    * @{ */
+  /** The value. After a failure it is there too, but empty: a null handle, an empty array, 0. */
   [[nodiscard]] T &operator*() &noexcept { return value_; }
   [[nodiscard]] const T &operator*() const &noexcept { return value_; }
   [[nodiscard]] T &&operator*() &&noexcept { return std::move(value_); }
@@ -181,8 +190,11 @@ public:
   using value_type = void;    /**< nothing is held */
   using error_type = failure; /**< what is held after a failure */
 
+  /** Of what a C call returned. */
   explicit result(kldsel_status code) noexcept : code_(static_cast<status>(code)) {}
+  /** Whether the call succeeded. */
   [[nodiscard]] bool has_value() const noexcept { return code_ == status::ok; }
+  /** The same. */
   explicit operator bool() const noexcept { return has_value(); }
   /** The failure; its code is ok if there was none. */
   [[nodiscard]] failure error() const noexcept { return failure(code_); }
@@ -211,15 +223,20 @@ inline result<void> finish(kldsel_status code) noexcept {
 namespace detail {
 
 /* Fails as the library does, for what only this face can see: two views that disagree. */
-inline kldsel_status mismatch(const char *view, std::size_t is, const char *other,
-                              std::size_t must_be) noexcept {
-  if (is == must_be) return KLDSEL_OK;
+[[gnu::cold, gnu::noinline]] inline kldsel_status
+tell_mismatch(const char *view, std::size_t is, const char *other, std::size_t must_be) noexcept {
   char text[160];
   std::snprintf(text, sizeof text, "%s has %zu elements, %s %zu", view, is, other, must_be);
   return kldsel_set_last_error(KLDSEL_ERROR_MISMATCH, text);
 }
 
-inline kldsel_status out_of_memory(std::size_t count, std::size_t size) noexcept {
+inline kldsel_status mismatch(const char *view, std::size_t is, const char *other,
+                              std::size_t must_be) noexcept {
+  return is == must_be ? KLDSEL_OK : tell_mismatch(view, is, other, must_be);
+}
+
+[[gnu::cold, gnu::noinline]] inline kldsel_status out_of_memory(std::size_t count,
+                                                                std::size_t size) noexcept {
   char text[96];
   std::snprintf(text, sizeof text, "no memory for %zu times %zu bytes", count, size);
   return kldsel_set_last_error(KLDSEL_ERROR_OUT_OF_MEMORY, text);
@@ -227,9 +244,9 @@ inline kldsel_status out_of_memory(std::size_t count, std::size_t size) noexcept
 
 } // namespace detail
 
-/** @} */
-
 } // namespace KLDSEL_CPP_MODE
 } // namespace kldsel
+
+/** @} */
 
 #endif

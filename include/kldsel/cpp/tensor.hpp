@@ -121,6 +121,7 @@ class tensor_ref {
 public:
   using handle_type = kldsel_tensor; /**< the C type */
 
+  /** Of nothing. */
   constexpr tensor_ref() noexcept = default;
   /** Of a handle, which stays the caller's. */
   constexpr explicit tensor_ref(kldsel_tensor *handle) noexcept : handle_(handle) {}
@@ -167,7 +168,8 @@ public:
 
 protected:
   static void free(kldsel_tensor *handle) noexcept { kldsel_tensor_free(handle); } /**< for the owner */
-  kldsel_tensor *handle_ = nullptr;                                                /**< the pointer */
+  /** The pointer. */
+  kldsel_tensor *handle_ = nullptr; // NOLINT(misc-non-private-member-variables-in-classes): for the owner
 };
 
 /** A tensor that is owned; as large as a pointer. Empty when default-constructed or moved from. */

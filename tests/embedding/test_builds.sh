@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Builds a host by the build files of docs/embedding.md: against an installed copy that has been moved, shared and
+# static, through pkg-config and CMake; and from source, by CMake and as a subproject of meson.
+# Usage: test_builds.sh SOURCE BUILD PREFIX WORK; WORK is a folder that is made anew.
+set -euo pipefail
+
+readonly source=$1 build=$2 prefix=$3 work=$4
+readonly guide=$source/docs/embedding.md
+
+rm -rf "$work"
+mkdir -p "$work"
+
+failures=0 checks=0
+# check WHAT COMMAND...: run COMMAND, tell how it went.
+check() {
+    local what=$1
+    shift
+    checks=$((checks + 1))
+    if "$@" >"$work/log" 2>&1; then
+        printf 'ok      %s\n' "$what"
+    else
+        printf 'FAILED  %s: %s\n' "$what" "$*"
+        cat "$work/log"
+        failures=$((failures + 1))
+    fi
+}
+
+# block LANGUAGE NUMBER: that block of the guide, counted from 1.
+block() {
+    awk -v start="\`\`\`$1" -v number="$2" '
+        inside && $0 == "```" { exit found ? 0 : 1 }
+        inside { print; next }
+        $0 == start && ++count == number { inside = found = 1 }
+        END { exit !found }' "$guide"
+}
+
+needs() { readelf -d "$1" | grep -qF "[$2]"; }
+lacks() { [[ -f $1 ]] && ! needs "$@"; }
+fails() { ! "$@"; }
+runs() { [[ $("$@") == "$version 1" ]]; }
+
+version=$(sed -n 's/^#define KLDSEL_VERSION_[A-Z]* \([0-9]*\).*/\1/p' "$source/include/kldsel/kldsel.h" | paste -s -d . -)
+readonly version soname=libkldsel.so.${version%%.*}
+
+## Installed for $prefix, found elsewhere, and then moved once more
+check 'meson install' env DESTDIR="$work/staged" meson install -C "$build" --no-rebuild --quiet
+mkdir "$work/one"
+mv "$work/staged$prefix" "$work/one/place"
+mv "$work/one" "$work/two"
+readonly place=$work/two/place
+libdir=$(dirname "$(find "$place" -name libkldsel.a)")
+readonly libdir
+[[ -d $libdir ]] || { printf 'no libkldsel.a was installed\n' && exit 1; }
+
+# host FOLDER LANGUAGE NUMBER: a project of the guide's build file and the host.
+host() {
+    mkdir -p "$work/$1"
+    cp "$source/tests/embedding/host.c" "$work/$1"
+    block "$2" "$3" >"$work/$1/$([[ $2 == cmake ]] && echo CMakeLists.txt || echo meson.build)"
+}
+
+# cmake_host FOLDER ARGUMENT...: configure and build it in FOLDER/build.
+cmake_host() {
+    local folder=$work/$1
+    shift
+    rm -rf "$folder/build"
+    check "cmake ${folder##*/} $*" cmake -S "$folder" -B "$folder/build" "$@"
+    check "  builds" cmake --build "$folder/build"
+    check "  runs" runs "$folder/build/host"
+}
+
+host installed cmake 1
+cmake_host installed -DCMAKE_PREFIX_PATH="$place"
+check "  needs $soname" needs "$work/installed/build/host" "$soname"
+cmake_host installed -DCMAKE_PREFIX_PATH="$place" -Dkldsel_USE_STATIC_LIBS=ON
+check "  needs no $soname" lacks "$work/installed/build/host" "$soname"
+
+# One kind alone, as -Ddefault_library= installs it.
+mkdir "$work/away"
+mv "$libdir"/libkldsel.so* "$work/away"
+cmake_host installed -DCMAKE_PREFIX_PATH="$place"
+check "  needs no $soname" lacks "$work/installed/build/host" "$soname"
+mv "$work/away"/* "$libdir"
+mv "$libdir/libkldsel.a" "$work/away"
+cmake_host installed -DCMAKE_PREFIX_PATH="$place"
+check "  needs $soname" needs "$work/installed/build/host" "$soname"
+no_static() {
+    ! cmake -S "$work/installed" -B "$work/none" -DCMAKE_PREFIX_PATH="$place" -Dkldsel_USE_STATIC_LIBS=ON \
+        >"$work/told" 2>&1 && grep -q 'kldsel::static: no library in' "$work/told"
+}
+check '  no static one: told by its name' no_static
+mv "$work/away"/* "$libdir"
+
+# Versions: the same major number and not newer.
+# version WANTED RESULT: whether find_package() takes it.
+version() {
+    mkdir -p "$work/version"
+    printf 'cmake_minimum_required(VERSION 3.20)\nproject(host C)\nfind_package(kldsel %s CONFIG REQUIRED)\n' "$1" \
+        >"$work/version/CMakeLists.txt"
+    rm -rf "$work/version/build"
+    cmake -S "$work/version" -B "$work/version/build" -DCMAKE_PREFIX_PATH="$place"
+}
+readonly major=${version%%.*}
+for wanted in "$major" "$version" "$version EXACT" "$major...$((major + 1))"; do
+    check "version $wanted is found" version "$wanted"
+done
+for wanted in "$((major + 1))" "$major.999" "0.9" "0.1...<$major" "$major.998...$major.999"; do
+    check "version $wanted is not" fails version "$wanted"
+done
+
+# pkg-config of the moved copy, and C++.
+pkgconfig() { PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --define-variable=prefix="$place" "$@" kldsel; }
+read -ra flags <<<"$(pkgconfig --cflags --libs)"
+printf '#include <kldsel/kldsel.hpp>\n#include <cstdio>\nint main() { std::printf("%%s 1\\n", kldsel::version_string()); }\n' \
+    >"$work/host.cpp"
+for standard in 17 20; do
+    check "pkg-config, C++$standard" c++ -std=c++$standard -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror \
+        "$work/host.cpp" "${flags[@]}" -o "$work/host"
+    check '  runs' env LD_LIBRARY_PATH="$libdir" "$work/host"
+done
+
+## From source
+host from-source cmake 2
+cmake_host from-source -DKLDSEL_SOURCE="$source"
+check "  needs no $soname" lacks "$work/from-source/build/host" "$soname"
+
+host subproject meson 1
+mkdir "$work/subproject/subprojects"
+ln -s "$source" "$work/subproject/subprojects/kldsel"
+check 'meson subproject' meson setup "$work/subproject/build" "$work/subproject" --wrap-mode=forcefallback
+check '  builds' ninja -C "$work/subproject/build"
+check '  runs' runs "$work/subproject/build/host"
+check '  builds the library alone' fails test -e "$work/subproject/build/subprojects/kldsel/tests"
+check "  needs no $soname" lacks "$work/subproject/build/host" "$soname"
+
+# The same file with an installed copy.
+rm "$work/subproject/subprojects/kldsel"
+check 'meson, installed' env PKG_CONFIG_PATH="$libdir/pkgconfig" \
+    meson setup "$work/subproject/other" "$work/subproject" --wrap-mode=nofallback
+
+printf '%d checks, %d failed\n' "$checks" "$failures"
+((failures == 0))
