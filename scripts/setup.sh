@@ -13,6 +13,8 @@ readonly ci=(
     clang clang-format clang-tidy valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
     python3-venv cmake
 )
+# What scripts/test-converters.sh needs to read the formats.
+readonly converters=(libonnx-dev libprotobuf-dev libhdf5-dev python3-venv)
 # What its stage aarch64 needs on top of that; see also sysroot-aarch64.sh.
 readonly aarch64=(gcc-aarch64-linux-gnu qemu-user)
 # What scripts/build-trainers.sh needs: two frameworks, images, and what the trainers are built with. Large.
@@ -24,13 +26,15 @@ readonly bench=(
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--aarch64] [--bench] [--trainers]
+Usage: setup.sh [--ci] [--aarch64] [--bench] [--converters] [--trainers]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
   --ci       those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
   --aarch64  those of its stage aarch64 too: a cross compiler, an emulator
   --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
+  --converters
+             those of scripts/test-converters.sh too: protobuf, HDF5
   --trainers those of scripts/build-trainers.sh too: libtorch, dlib, Fashion-MNIST
   --help     show this text
 TEXT
@@ -43,9 +47,10 @@ die() {
 
 while (($#)); do
     case $1 in
-        --ci) packages+=("${ci[@]}" "${bench[@]}") ;;
+        --ci) packages+=("${ci[@]}" "${bench[@]}" "${converters[@]}") ;;
         --aarch64) packages+=("${aarch64[@]}") ;;
         --bench) packages+=("${bench[@]}") ;;
+        --converters) packages+=("${converters[@]}") ;;
         --trainers) packages+=("${trainers[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;

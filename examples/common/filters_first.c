@@ -22,10 +22,10 @@ static void add(struct walk *walk, int64_t extent, size_t step) {
   walk->count++;
 }
 
-/* The axes `first` to `last`, without the latter, as they follow one another. */
-static void add_axes(struct walk *walk, const struct stored_tensor *stored, const size_t *steps, size_t first,
-                     size_t last) {
-  for (size_t axis = first; axis < last; axis++) add(walk, stored->shape[axis], steps[axis]);
+/* The axes `begin` to `end`, without the latter, as they follow one another. */
+static void add_axes(struct walk *walk, const struct stored_tensor *stored, const size_t *steps, size_t begin,
+                     size_t end) {
+  for (size_t axis = begin; axis < end; axis++) add(walk, stored->shape[axis], steps[axis]);
 }
 
 /* [in, out / groups, ...] is [groups, in / groups, out / groups, ...], whose filters are axes 0 and 2. */

@@ -32,8 +32,9 @@ static bool add_tensor(json_t *header, const struct stored_tensor *tensor, size_
                        tensor->name, tensor->rank, KLDSEL_MAX_RANK);
   if (json_object_get(header, tensor->name) != NULL)
     return problem_set(problem, "two tensors have the name '%.200s'", tensor->name);
+  const json_int_t from = (json_int_t)begin, to = from + (json_int_t)tensor->bytes;
   json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->safetensors, "shape", shape_of(tensor),
-                            "data_offsets", (json_int_t)begin, (json_int_t)(begin + tensor->bytes));
+                            "data_offsets", from, to);
   return json_object_set_new(header, tensor->name, entry) == 0 || problem_out_of_memory(problem);
 }
 

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +35,10 @@ int supervise(int (*work)(void *user), void *user, struct problem *problem) {
   fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
+#ifdef __linux__
+    /* Nobody would be left to clean up. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGQUIT, &quit, NULL);
     exit(work(user));

@@ -43,10 +43,10 @@ static bool write_models(const struct job *job, const struct model *model, const
   if (job->model.temporary == NULL && job->safetensors.temporary == NULL) return true;
   char *ranking = report_record(report);
   if (ranking == NULL) return problem_out_of_memory(problem);
-  const bool written =
-      (job->model.temporary == NULL || job->format->write(model, ranking, job->model.temporary, problem)) &&
-      (job->safetensors.temporary == NULL ||
-       safetensors_write(model, NULL, ranking, job->safetensors.temporary, problem));
+  const bool written = (job->model.temporary == NULL || job->format->write == NULL ||
+                        job->format->write(model, ranking, job->model.temporary, problem)) &&
+                       (job->safetensors.temporary == NULL ||
+                        safetensors_write(model, NULL, ranking, job->safetensors.temporary, problem));
   free(ranking);
   return written;
 }

@@ -14,8 +14,7 @@
 
 static void close_hdf5(struct model *model) {
   for (size_t i = 0; i < model->count; i++) {
-    free((void *)(uintptr_t)model->tensors[i].name);
-    free((void *)(uintptr_t)model->tensors[i].data);
+    network_free_tensor(&model->tensors[i]);
   }
   free(model->tensors);
   free(model->file);

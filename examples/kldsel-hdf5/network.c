@@ -36,6 +36,16 @@ static struct stored_tensor *add(struct network *network, char *name, struct pro
   return tensor;
 }
 
+void network_free_tensor(struct stored_tensor *tensor) {
+  /* Everybody else is to leave them alone. */
+  union {
+    const void *borrowed;
+    void *owned;
+  } name = {.borrowed = tensor->name}, data = {.borrowed = tensor->data};
+  free(name.owned);
+  free(data.owned);
+}
+
 static bool read_variable(hid_t group, const char *path, struct stored_tensor *tensor,
                           struct problem *problem) {
   const hid_t dataset = H5Dopen2(group, path, H5P_DEFAULT);
@@ -47,7 +57,8 @@ static bool read_variable(hid_t group, const char *path, struct stored_tensor *t
 }
 
 /* Of a model's configuration, which has layers within layers. */
-static bool collect_classes(const json_t *config, json_t *classes) {
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as Jansson reads, which has a limit. */
+static bool collect_classes(json_t *config, json_t *classes) {
   const char *key;
   json_t *value;
   size_t i;
@@ -56,8 +67,7 @@ static bool collect_classes(const json_t *config, json_t *classes) {
   if (json_is_string(class) && json_is_string(name) &&
       json_object_set_new(classes, json_string_value(name), json_string(json_string_value(class))) != 0)
     return false;
-  json_object_foreach((json_t *)(uintptr_t)config, key,
-                      value) if (!collect_classes(value, classes)) return false;
+  json_object_foreach(config, key, value) if (!collect_classes(value, classes)) return false;
   json_array_foreach(config, i, value) if (!collect_classes(value, classes)) return false;
   return true;
 }
@@ -79,10 +89,12 @@ static bool read_classes(hid_t file, struct network *network, struct problem *pr
   return collected || problem_out_of_memory(problem);
 }
 
-/* The configuration knows better than a name that looks like a class. */
+/* The configuration knows better than a name that looks like a class, and a container than the model's
+ * author; only the cell of a recurrent layer is nothing but a cell there. */
 static enum keras_class class_of(const struct network *network, const char *label, const char *entry) {
   const char *class = json_string_value(json_object_get(network->classes, label));
-  return keras_class_of(class != NULL ? class : entry);
+  const enum keras_class found = keras_class_of(class != NULL ? class : entry);
+  return found != KERAS_UNKNOWN || class != NULL ? found : keras_class_of(label);
 }
 
 /* The older form: "conv2d/kernel" or "block/conv2d/kernel:0", after the layer in the path of the dataset. */
@@ -177,7 +189,7 @@ static bool list_entries(hid_t group, struct strings *entries, struct problem *p
     strings_free(entries);
     return problem_set(problem, "libhdf5 cannot list a group");
   }
-  if (entries->count > 0)
+  if (entries->texts != NULL)
     qsort((void *)entries->texts, entries->count, sizeof *entries->texts, compare_entries);
   return true;
 }
@@ -244,6 +256,7 @@ static bool read_own(hid_t group, const char *entry, const char *owner, int dept
   return read;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static bool walk_inside(hid_t group, const char *inner, int depth, struct network *network,
                         struct problem *problem) {
   struct strings entries;
@@ -260,7 +273,8 @@ static bool walk_inside(hid_t group, const char *inner, int depth, struct networ
   return read;
 }
 
-/* The present form: a group for each layer, containers of layers in between. */
+/* The present form: a group for each layer, containers of layers in between.
+ * NOLINTNEXTLINE(misc-no-recursion): MOST_DEPTH deep. */
 static bool walk(hid_t group, const char *entry, const char *owner, int depth, struct network *network,
                  struct problem *problem) {
   if (++network->groups > MOST_GROUPS || depth > MOST_DEPTH)

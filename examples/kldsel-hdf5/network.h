@@ -15,6 +15,9 @@ struct network {
   size_t groups;          /* met so far */
 };
 
+/* Gives back the name and the data of a tensor that network_read() has made. */
+void network_free_tensor(struct stored_tensor *tensor);
+
 /* Reads the older form, which names its layers and variables, or the present one, which numbers them. */
 bool network_read(hid_t file, struct network *network, struct problem *problem);
 

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The bundled network as files of every format, each written by the real framework or package."""
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "examples" / "models" / "fashion_vgg.safetensors"
-
-# Channels of the convolutions, M for pooling.
-PLAN = (24, 24, "M", 48, 48, "M", 64, 64, 64, "M", 64, 64, 64)
-
 
 def tensors():
     """By name, in network order."""
@@ -26,39 +24,31 @@ def convolutions():
 
 
 def torch_module():
+    """The module that the bundled weights are of."""
     import torch
-    from torch import nn
 
-    layers, channels = [], 1
-    for step in PLAN:
-        if step == "M":
-            layers.append(nn.MaxPool2d(2))
-            continue
-        layers += [nn.Conv2d(channels, step, 3, padding=1), nn.BatchNorm2d(step), nn.ReLU()]
-        channels = step
-    module = nn.Module()
-    module.features = nn.Sequential(*layers)
-    module.classifier = nn.Linear(64, 10)
-    module.forward = lambda x: module.classifier(module.features(x).mean((2, 3)))
+    path = ROOT / "examples" / "train-fashion-vgg" / "train.py"
+    spec = importlib.util.spec_from_file_location("train", path)
+    train = importlib.util.module_from_spec(spec)
+    sys.modules["train"] = train
+    spec.loader.exec_module(train)
+    module = train.FashionVGG()
     module.load_state_dict({name: torch.from_numpy(array) for name, array in tensors().items()}, strict=False)
     return module.eval()
 
 
 def write_torch_onnx(path, external):
-    """As torch.onnx.export() does it; the weights in a file beside the model, if wanted."""
+    """As torch.onnx.export() does it; the weights in a file beside the model, if wanted. Not optimized, as that
+    multiplies the weights by those of the normalisation behind."""
     import torch
 
-    class Net(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            inner = torch_module()
-            self.features, self.classifier = inner.features, inner.classifier
-
-        def forward(self, x):
-            return self.classifier(self.features(x).mean((2, 3)))
-
     torch.onnx.export(
-        Net().eval(), (torch.zeros(1, 1, 28, 28),), path, external_data=external, verbose=False
+        torch_module(),
+        (torch.zeros(1, 1, 28, 28),),
+        path,
+        external_data=external,
+        optimize=False,
+        verbose=False,
     )
 
 
@@ -107,21 +97,14 @@ def keras_model():
 
     keras.utils.clear_session()
     layers = [keras.Input((28, 28, 1))]
-    arrays = tensors()
-    given = []
-    for at, step in enumerate(PLAN):
-        if step == "M":
-            layers.append(keras.layers.MaxPooling2D(name=f"pool_{at}"))
-            continue
-        layers.append(keras.layers.Conv2D(step, 3, padding="same"))
-        layers.append(keras.layers.BatchNormalization())
-        layers.append(keras.layers.ReLU())
+    for filters in (one.shape[0] for one in convolutions().values()):
+        layers.append(keras.layers.Conv2D(filters, 3, padding="same"))
+        layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
     layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)]
     model = keras.Sequential(layers)
-    wanted = iter(arrays.values())
-    for array in wanted:
-        given.append(np.transpose(array, (2, 3, 1, 0)) if array.ndim == 4 else array.T)
-    model.set_weights(given)
+    model.set_weights(
+        [np.transpose(one, (2, 3, 1, 0)) if one.ndim == 4 else one.T for one in tensors().values()]
+    )
     return model
 
 
@@ -137,3 +120,10 @@ def write_gguf(path, arrays=None):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def write_safetensors(path):
+    """As its own package does it, which sorts by name."""
+    from safetensors.numpy import save_file
+
+    save_file(tensors(), path, {"author": "nobody"})

@@ -171,6 +171,45 @@ def test_wrong_use_changes_nothing(net, ranking):
     assert net.bn1.training
 
 
+def test_names_and_lists_in_place_of_a_ranking(net, ranking, tmp_path):
+    file = tmp_path / "list.json"
+    file.write_text('{"kldsel_freeze_list": 1, "train": ["conv2.weight"], "freeze": ["conv1.weight"]}')
+    with ranking.apply(net) as frozen:
+        expected = frozen.rows
+    for given in (["conv2.weight"], ("conv2.weight",), iter(["conv2.weight"]), file, str(file)):
+        with kldsel.freeze(net, given) as frozen:
+            assert frozen.rows == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[" * 100000, "is no freeze list"),
+        ("[]", "has no kldsel_freeze_list of 1"),
+        ('{"train": ["conv2.weight"]}', "has no kldsel_freeze_list of 1"),
+        ('{"kldsel_freeze_list": 2, "train": []}', "has no kldsel_freeze_list of 1"),
+        ('{"kldsel_freeze_list": 1}', "train is NoneType; must be an array of names"),
+        ('{"kldsel_freeze_list": 1, "train": [1]}', "train is list; must be an array of names"),
+        ('{"kldsel_freeze_list": 1, "train": ["conv9.weight"]}', "no parameter 'conv9.weight'"),
+    ],
+)
+def test_wrong_lists(net, tmp_path, content, says):
+    file = tmp_path / "list.json"
+    file.write_text(content)
+    with pytest.raises(ValueError, match=says):
+        kldsel.freeze(net, file)
+    assert all(one.requires_grad for one in net.parameters())
+
+
+def test_wrong_names(net):
+    with pytest.raises(ValueError, match="k goes with a ranking"):
+        kldsel.freeze(net, ["conv2.weight"], k=1)
+    with pytest.raises(TypeError, match=r"ranking\[1\] is a int"):
+        kldsel.freeze(net, ["conv2.weight", 3])
+    with pytest.raises(FileNotFoundError):
+        kldsel.freeze(net, "none.json")
+
+
 def test_table(net, ranking):
     text = repr(ranking.apply(net))
     assert "conv2.weight" in text

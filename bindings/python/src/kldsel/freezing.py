@@ -102,8 +102,9 @@ def freeze(
     The layers are the best `k`, a `share` of them, or all that fit a `budget` of weights; without any of the
     three, those that the ranking selected. The model must have the layers by the names that the ranking has.
 
-    In place of a ranking: names of the weights to train, or the path of a freeze list, as the converters write it
-    (`kldsel-onnx --freeze-list FILE` and the like). Either has chosen already, without k, share and budget.
+    In place of a ranking: names of the weights to train, or the path of a freeze list, as the converters
+    write it (`kldsel-onnx --freeze-list FILE` and the like). Either has chosen already, without k, share
+    and budget.
 
     `norm` tells what becomes of batch and other normalisation: `frozen` (default; batch normalisation then
     uses the running statistics that it has, and leaves them alone, also in training mode), `statistics` (its
@@ -147,7 +148,8 @@ def freeze(
 def _as_names(names: Any, what: str) -> tuple[str, ...]:
     if not isinstance(names, Iterable) or isinstance(names, (bytes, bytearray)):
         raise TypeError(
-            f"{what} is a {type(names).__name__}; must be what kldsel.rank() gave, names, or a freeze list's path"
+            f"{what} is a {type(names).__name__}; must be what kldsel.rank() gave, names, or the path of a "
+            "freeze list"
         )
     found = tuple(names)
     for at, name in enumerate(found):
@@ -159,8 +161,8 @@ def _as_names(names: Any, what: str) -> tuple[str, ...]:
 def read_list(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The weights to train by a freeze list.
 
-    That is a JSON object with `kldsel_freeze_list`, 1, and names of weights under `train` (and under `freeze`, which
-    is for people).
+    That is a JSON object with `kldsel_freeze_list`, 1, and names of weights under `train` (and under
+    `freeze`, which is for people).
     """
     file = os.fspath(path)
     try:
