@@ -56,7 +56,7 @@ INLINE void unpad_sums(const struct tail_sums *tail, double *const *sums, int co
 
 /* ---- the kernels with their tails ---- */
 
-INLINE void row_norms_all(load_function *load, size_t bytes, const char *const *lines, const void *ahead,
+INLINE void row_norms_all(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
                           size_t n, struct norms *norms) {
   size_t whole = n - n % LANES;
   row_norms(load, bytes, lines, ahead, whole, norms);
@@ -65,7 +65,7 @@ INLINE void row_norms_all(load_function *load, size_t bytes, const char *const *
   row_norms(load, bytes, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, norms);
 }
 
-INLINE void row_accumulate_all(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void row_accumulate_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
                                const void *ahead, size_t n, const double (*weights)[SIGN_PARTS],
                                double *const *sums) {
   size_t whole = n - n % LANES;
@@ -78,7 +78,7 @@ INLINE void row_accumulate_all(load_function *load, size_t bytes, int wanted, co
   unpad_sums(&tail_sums, sums, SIGN_PARTS, whole, n);
 }
 
-INLINE void row_dots_all(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void row_dots_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
                          const void *ahead, size_t n, const double *const *sums, double (*dots)[SIGNS]) {
   size_t whole = n - n % LANES;
   row_dots(load, bytes, wanted, lines, ahead, whole, sums, dots);
@@ -89,7 +89,7 @@ INLINE void row_dots_all(load_function *load, size_t bytes, int wanted, const ch
   row_dots(load, bytes, wanted, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, at, dots);
 }
 
-INLINE void column_norms_all(load_function *load, size_t bytes, const char *const *lines, const void *ahead,
+INLINE void column_norms_all(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
                              size_t n, double *const *squares) {
   size_t whole = n - n % LANES;
   column_norms(load, bytes, lines, ahead, whole, squares);
@@ -101,7 +101,7 @@ INLINE void column_norms_all(load_function *load, size_t bytes, const char *cons
   unpad_sums(&tail_sums, squares, 2, whole, n);
 }
 
-INLINE void column_accumulate_all(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void column_accumulate_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
                                   const void *ahead, size_t n, const double *const *weights,
                                   double (*sums)[SIGN_PARTS]) {
   size_t whole = n - n % LANES;
@@ -113,7 +113,7 @@ INLINE void column_accumulate_all(load_function *load, size_t bytes, int wanted,
   column_accumulate(load, bytes, wanted, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, at, sums);
 }
 
-INLINE void column_dots_all(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void column_dots_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
                             const void *ahead, size_t n, const double (*sums)[SIGN_PARTS],
                             double *const *dots) {
   size_t whole = n - n % LANES;
@@ -166,27 +166,27 @@ COUNT_SIGNS(count_signs_64, int64_t, INT64_MIN)
 #define LINE_KERNELS(dtype, bytes)                                                                           \
   static void row_norms_##dtype(const void *const *lines, const void *ahead, size_t n,                       \
                                 struct norms *norms) {                                                       \
-    row_norms_all(load_##dtype, bytes, (const char *const *)lines, ahead, n, norms);                         \
+    row_norms_all(split_##dtype, bytes, (const char *const *)lines, ahead, n, norms);                        \
   }                                                                                                          \
   static void row_accumulate_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,      \
                                      const double(*weights)[SIGN_PARTS], double *const *sums) {              \
-    BY_WANTED(row_accumulate_all, load_##dtype, bytes, weights, sums)                                        \
+    BY_WANTED(row_accumulate_all, split_##dtype, bytes, weights, sums)                                       \
   }                                                                                                          \
   static void row_dots_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,            \
                                const double *const *sums, double(*dots)[SIGNS]) {                            \
-    BY_WANTED(row_dots_all, load_##dtype, bytes, sums, dots)                                                 \
+    BY_WANTED(row_dots_all, split_##dtype, bytes, sums, dots)                                                \
   }                                                                                                          \
   static void column_norms_##dtype(const void *const *lines, const void *ahead, size_t n,                    \
                                    double *const *squares) {                                                 \
-    column_norms_all(load_##dtype, bytes, (const char *const *)lines, ahead, n, squares);                    \
+    column_norms_all(split_##dtype, bytes, (const char *const *)lines, ahead, n, squares);                   \
   }                                                                                                          \
   static void column_accumulate_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,   \
                                         const double *const *weights, double(*sums)[SIGN_PARTS]) {           \
-    BY_WANTED(column_accumulate_all, load_##dtype, bytes, weights, sums)                                     \
+    BY_WANTED(column_accumulate_all, split_##dtype, bytes, weights, sums)                                    \
   }                                                                                                          \
   static void column_dots_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,         \
                                   const double(*sums)[SIGN_PARTS], double *const *dots) {                    \
-    BY_WANTED(column_dots_all, load_##dtype, bytes, sums, dots)                                              \
+    BY_WANTED(column_dots_all, split_##dtype, bytes, sums, dots)                                             \
   }
 
 LINE_KERNELS(f64, 8)
@@ -218,6 +218,22 @@ static void inverse_roots(double *values, size_t n) {
   for (size_t i = 0; i < n; i++) values[i] = values[i] > 0 ? 1.0 / sqrt(values[i]) : 0.0;
 }
 
+INLINE f64v similarities_of(int sign, f64v weights, f64v dots, double others) {
+  f64v own = (f64v)((i64v)every(sign == POSITIVE_NEGATIVE ? 0.0 : 1.0) & (weights > 0));
+  f64v value = (weights * dots - own) / others;
+  f64v lowest = every(lowest_similarity(sign)), highest = every(highest_similarity(sign));
+  return choose(value < lowest, lowest, choose(value > highest, highest, value));
+}
+
+static void similarities(int sign, const double *weights, size_t n, int64_t filters, double *values) {
+  double others = (double)(filters - 1);
+  size_t whole = n - n % WIDTH;
+  for (size_t i = 0; i < whole; i += WIDTH)
+    store_f64(values + i, similarities_of(sign, load_f64(weights + i), load_f64(values + i), others));
+  for (size_t i = whole; i < n; i++)
+    values[i] = similarities_of(sign, every(weights[i]), every(values[i]), others)[0];
+}
+
 static int scan(const void *values, size_t n) {
   int found = SCAN_ORDINARY;
   for (size_t i = 0; i < n; i++) {
@@ -244,6 +260,7 @@ const struct kernels KLDSEL_KERNELS = {TABLE(f64, 64),
                                        TABLE(bf16, 16),
                                        dot,
                                        inverse_roots,
+                                       similarities,
                                        scan,
                                        &AT_LEVEL(kldsel_convert),
                                        &AT_LEVEL(kldsel_exponentials),

@@ -48,14 +48,28 @@ static inline int y_part_of(int sign) {
   return sign == POSITIVE_NEGATIVE ? NEGATIVE : sign;
 }
 
+/* The range of a sign's similarities; rounding may leave it by a unit in the last place. */
+static inline double lowest_similarity(int sign) {
+  return sign == ALL || sign == POSITIVE_NEGATIVE ? -1.0 : 0.0;
+}
+
+static inline double highest_similarity(int sign) {
+  return sign == POSITIVE_NEGATIVE ? 0.0 : 1.0;
+}
+
+static inline double clamp_similarity(int sign, double value) {
+  double lowest = lowest_similarity(sign), highest = highest_similarity(sign);
+  return value < lowest ? lowest : value > highest ? highest : value;
+}
+
 /* Which of them are wanted: sign all, and those that split the weights by sign. */
 enum {
   WANTED_ALL = 1,
   WANTED_SPLIT = 2
 };
 
-/* Sums over one line or filter: the squares of its sign parts. A weight that is NaN or infinite makes
- * negative_squares NaN or infinite. */
+/* Sums over one line or filter: the squares of its sign parts. A weight that is NaN or infinite makes one of
+ * them so, which one differs by level. */
 struct norms {
   double positive_squares;
   double negative_squares;
@@ -102,6 +116,9 @@ struct kernels {
   double (*dot)(const double *a, const double *b, size_t n);
   /* values[i] = 1/sqrt(values[i]); 0 where that is 0. */
   void (*inverse_roots)(double *values, size_t n);
+  /* values[i], <x_i, s> so far, becomes clamp_similarity() of (weights[i] values[i] - C_ii) / (filters - 1);
+   * C_ii is 1 where the weight is not 0, but 0 by positive-negative. */
+  void (*similarities)(int sign, const double *weights, size_t n, int64_t filters, double *values);
   /* SCAN_EXTREME: a magnitude below 2^-450 or from 2^450, whose square might be lost. */
   int (*scan)(const void *values, size_t n);
   const struct convert_kernels *convert;

@@ -7,7 +7,7 @@
 #include "kernels.h"
 #include "vector.h"
 
-INLINE void column_norms(load_function *load, size_t bytes, const char *const *lines, const void *ahead,
+INLINE void column_norms(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
                          size_t n, double *const *squares) {
   for (size_t j = 0; j < n; j += WIDTH) {
     f64v positive = {0}, negative = {0};
@@ -20,7 +20,7 @@ INLINE void column_norms(load_function *load, size_t bytes, const char *const *l
   }
 }
 
-INLINE void column_accumulate(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void column_accumulate(split_function *load, size_t bytes, int wanted, const char *const *lines,
                               const void *ahead, size_t n, const double *const *weights,
                               double (*sums)[SIGN_PARTS]) {
   double lanes[SIGN_PARTS][LINES][LANES], line_sums[SIGN_PARTS][LINES];
@@ -32,13 +32,10 @@ INLINE void column_accumulate(load_function *load, size_t bytes, int wanted, con
         f64v negative = load_f64(weights[NEGATIVE] + j);
         if (first == 0 && lane == 0) fetch(ahead, FETCH_HALF, j, bytes);
         for (int r = 0; r < HELD; r++) {
-          f64v x = load(lines[first + r] + j * bytes);
-          if (wanted & WANTED_ALL) sum[r][ALL] += x * all;
-          if (wanted & WANTED_SPLIT) {
-            struct parts part = split(x);
-            sum[r][POSITIVE] = add_positive(sum[r][POSITIVE], part, positive);
-            sum[r][NEGATIVE] = add_negative(sum[r][NEGATIVE], part, negative);
-          }
+          struct parts part = load(lines[first + r] + j * bytes);
+          if (wanted & WANTED_ALL) sum[r][ALL] += part.x * all;
+          if (wanted & WANTED_SPLIT)
+            add_parts(part, positive, negative, &sum[r][POSITIVE], &sum[r][NEGATIVE]);
         }
       }
       for (int r = 0; r < HELD; r++)
@@ -53,24 +50,32 @@ INLINE void column_accumulate(load_function *load, size_t bytes, int wanted, con
       if (part == ALL ? wanted & WANTED_ALL : wanted & WANTED_SPLIT) sums[r][part] += line_sums[part][r];
 }
 
-INLINE void column_dots(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void column_dots(split_function *load, size_t bytes, int wanted, const char *const *lines,
                         const void *ahead, size_t n, const double (*sums)[SIGN_PARTS], double *const *dots) {
+  /* In registers: as far as the compiler knows, storing dots might change what lies in memory. */
+  const char *line[LINES];
+  f64v sum[LINES][SIGN_PARTS];
+  double *to[SIGNS];
+  for (int r = 0; r < LINES; r++) {
+    line[r] = lines[r];
+    for (int part = 0; part < SIGN_PARTS; part++) sum[r][part] = every(sums[r][part]);
+  }
+  for (int sign = 0; sign < SIGNS; sign++) to[sign] = dots[sign];
   for (size_t j = 0; j < n; j += WIDTH) {
     f64v dot[SIGNS] = {{0}};
     if (j % LANES == 0) fetch(ahead, FETCH_HALF, j, bytes);
     for (int r = 0; r < LINES; r++) {
-      f64v x = load(lines[r] + j * bytes);
-      if (wanted & WANTED_ALL) dot[ALL] += x * sums[r][ALL];
+      struct parts part = load(line[r] + j * bytes);
+      if (wanted & WANTED_ALL) dot[ALL] += part.x * sum[r][ALL];
       if (wanted & WANTED_SPLIT) {
-        struct parts part = split(x);
-        dot[POSITIVE] = add_positive(dot[POSITIVE], part, every(sums[r][POSITIVE]));
-        dot[NEGATIVE] = add_negative(dot[NEGATIVE], part, every(sums[r][NEGATIVE]));
-        dot[POSITIVE_NEGATIVE] = add_positive(dot[POSITIVE_NEGATIVE], part, every(sums[r][NEGATIVE]));
+        dot[POSITIVE] = add_positive(dot[POSITIVE], part, sum[r][POSITIVE]);
+        dot[NEGATIVE] = add_negative(dot[NEGATIVE], part, sum[r][NEGATIVE]);
+        dot[POSITIVE_NEGATIVE] = add_positive(dot[POSITIVE_NEGATIVE], part, sum[r][NEGATIVE]);
       }
     }
     for (int sign = 0; sign < SIGNS; sign++)
       if (sign == ALL ? wanted & WANTED_ALL : wanted & WANTED_SPLIT)
-        store_f64(dots[sign] + j, load_f64(dots[sign] + j) + dot[sign]);
+        store_f64(to[sign] + j, load_f64(to[sign] + j) + dot[sign]);
   }
 }
 

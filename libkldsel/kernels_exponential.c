@@ -8,47 +8,135 @@
 #include "sum.h"
 #include "vector.h"
 
-INLINE f64v choose(i64v condition, f64v yes, f64v no) {
-  return (f64v)(((i64v)yes & condition) | ((i64v)no & ~condition));
-}
-
 /* 2^k for whole k from -1022 to 1023, given k + 1.5 * 2^52, whose low bits are k's. */
 INLINE f64v power_of_two(f64v shifted) {
   return (f64v)(((i64v)shifted + 1023) << 52);
 }
+
+/* Series are long chains of operations that wait for each other; so many vectors go through them side by
+ * side, in arrays of constant size that the compiler keeps in registers. */
+enum {
+  TOGETHER = 4,
+  VALUES_TOGETHER = WIDTH * TOGETHER,
+  LANES_TOGETHER = LANES * TOGETHER /* of whole lanes */
+};
 
 /* x = k ln 2 + r with |r| <= ln 2 / 2. k ln2_high is exact, and so is what is left of x; r is then off by its
  * own rounding, 2^-55. Of Taylor's series what is left out is below 2^-57; r^2 (1/2 + ...) is off by less
  * than 2^-55, r + r^2 (...) rounds by 2^-55, and adding 1 by half a unit of the result, which is above 0.7:
  * less than 1.25 units in all. The scaling is exact but for results that are subnormal, where it rounds once
  * more, by half a unit. */
-INLINE f64v exponential(f64v x) {
+INLINE void exponentials_of(const f64v *x, int count, f64v *to) {
   const double to_integer = 0x1.8p52, ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
   static const double factorials[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
                                       1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
                                       1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5};
-  /* Beyond these the result is 0 or infinity; a NaN stays. */
-  x = choose(x < -750.0, every(-750.0), x);
-  x = choose(x > 710.0, every(710.0), x);
-  f64v k = (x * 0x1.71547652b82fep0 + to_integer) - to_integer;
-  f64v r = (x - k * ln2_high) - k * ln2_low;
-  f64v series = every(factorials[0]);
-  for (size_t i = 1; i < sizeof factorials / sizeof *factorials; i++) series = series * r + factorials[i];
-  f64v result = 1.0 + (r + r * r * series);
-  /* In two steps: 2^k itself may be out of range. */
-  f64v half = k * 0.5 + to_integer, rest = (k - (half - to_integer)) + to_integer;
-  return result * power_of_two(half) * power_of_two(rest);
+  f64v k[TOGETHER], r[TOGETHER], series[TOGETHER];
+  for (int u = 0; u < count; u++) {
+    /* Beyond these the result is 0 or infinity; a NaN stays. */
+    f64v near = choose(x[u] < -750.0, every(-750.0), x[u]);
+    near = choose(near > 710.0, every(710.0), near);
+    k[u] = (near * 0x1.71547652b82fep0 + to_integer) - to_integer;
+    r[u] = (near - k[u] * ln2_high) - k[u] * ln2_low;
+    series[u] = every(factorials[0]);
+  }
+  for (size_t i = 1; i < sizeof factorials / sizeof *factorials; i++)
+    for (int u = 0; u < count; u++) series[u] = series[u] * r[u] + factorials[i];
+  for (int u = 0; u < count; u++) {
+    f64v result = 1.0 + (r[u] + r[u] * r[u] * series[u]);
+    /* In two steps: 2^k itself may be out of range. */
+    f64v half = k[u] * 0.5 + to_integer, rest = (k[u] - (half - to_integer)) + to_integer;
+    to[u] = result * power_of_two(half) * power_of_two(rest);
+  }
 }
 
-/* exp(-d) - 1 + d. Near 0 as d^2/2 (1 - d/3 (1 - d/4 (...))), whose terms left out are below 2^-58 of it. */
-INLINE f64v excess_of(f64v d, f64v exponential_of_minus_d) {
-  enum {
-    TERMS = 20
-  };
-  f64v series = every(1.0);
-  for (int i = TERMS; i >= 3; i--) series = 1.0 - d * (1.0 / i) * series;
-  i64v near = (d < 1.0) & (d > -1.0);
-  return choose(near, d * d * 0.5 * series, exponential_of_minus_d - 1.0 + d);
+INLINE f64v exponential(f64v x) {
+  f64v to;
+  exponentials_of(&x, 1, &to);
+  return to;
+}
+
+INLINE i64v is_near(f64v d) {
+  return (d < 1.0) & (d > -1.0);
+}
+
+/* Whether any value is beyond where series serve. What is near does not depend on it. */
+INLINE int any_far(const f64v *d, int count) {
+  i64v near = is_near(d[0]);
+  for (int u = 1; u < count; u++) near &= is_near(d[u]);
+  int64_t all = near[0];
+  for (int lane = 1; lane < WIDTH; lane++) all &= near[lane];
+  return all == 0;
+}
+
+/* d^2/2 times a series, given from its highest term on. */
+INLINE void near_zero(const f64v *d, int count, const double *terms, size_t length, f64v *to) {
+  f64v series[TOGETHER];
+  for (int u = 0; u < count; u++) series[u] = every(terms[0]);
+  for (size_t i = 1; i < length; i++)
+    for (int u = 0; u < count; u++) series[u] = series[u] * d[u] + terms[i];
+  for (int u = 0; u < count; u++) to[u] = d[u] * d[u] * 0.5 * series[u];
+}
+
+/* exp(v) - 1 - v. Near 0 the terms are 2 / k! from k = 20 down to 2; those left out are below 2^-58 of the
+ * sum. */
+INLINE void excesses_of(const f64v *v, int count, f64v *to) {
+  static const double terms[] = {2.0 / 2432902008176640000.0,
+                                 2.0 / 121645100408832000.0,
+                                 2.0 / 6402373705728000,
+                                 2.0 / 355687428096000,
+                                 2.0 / 20922789888000,
+                                 2.0 / 1307674368000,
+                                 2.0 / 87178291200,
+                                 2.0 / 6227020800,
+                                 2.0 / 479001600,
+                                 2.0 / 39916800,
+                                 2.0 / 3628800,
+                                 2.0 / 362880,
+                                 2.0 / 40320,
+                                 2.0 / 5040,
+                                 2.0 / 720,
+                                 2.0 / 120,
+                                 2.0 / 24,
+                                 2.0 / 6,
+                                 1.0};
+  near_zero(v, count, terms, sizeof terms / sizeof *terms, to);
+  if (!any_far(v, count)) return;
+  f64v densities[TOGETHER];
+  exponentials_of(v, count, densities);
+  for (int u = 0; u < count; u++) to[u] = choose(is_near(v[u]), to[u], densities[u] - 1.0 - v[u]);
+}
+
+/* 1 - exp(d) + d exp(d), which is kldsel_divergence_term(d, 0). Near 0 the terms are 2 (k - 1) / k! from k =
+ * 20 down to 2; those left out are below 2^-58 of the sum. */
+INLINE void crosses_of(const f64v *d, int count, f64v *to) {
+  static const double terms[] = {38.0 / 2432902008176640000.0,
+                                 36.0 / 121645100408832000.0,
+                                 34.0 / 6402373705728000,
+                                 32.0 / 355687428096000,
+                                 30.0 / 20922789888000,
+                                 28.0 / 1307674368000,
+                                 26.0 / 87178291200,
+                                 24.0 / 6227020800,
+                                 22.0 / 479001600,
+                                 20.0 / 39916800,
+                                 18.0 / 3628800,
+                                 16.0 / 362880,
+                                 14.0 / 40320,
+                                 12.0 / 5040,
+                                 10.0 / 720,
+                                 8.0 / 120,
+                                 6.0 / 24,
+                                 4.0 / 6,
+                                 1.0};
+  near_zero(d, count, terms, sizeof terms / sizeof *terms, to);
+  if (!any_far(d, count)) return;
+  f64v densities[TOGETHER];
+  exponentials_of(d, count, densities);
+  for (int u = 0; u < count; u++) {
+    f64v far = 1.0 - densities[u] + choose(densities[u] > 0, densities[u] * d[u], every(0.0));
+    to[u] = choose(is_near(d[u]), to[u], far);
+  }
 }
 
 struct vector_sum {
@@ -96,25 +184,38 @@ INLINE i64v load_i64(const int64_t *at) {
   return v;
 }
 
-/* Sums of what term() makes of each value, several at a time. Every sum of lanes that pad the last values is
- * unchanged, as 0 is added. */
-typedef void term_function(f64v x, const double *parameters, f64v *terms);
+enum {
+  MOST_TERMS = 3
+};
 
+/* What is to be summed of each value: terms[u] from x[u]. */
+typedef void term_function(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]);
+
+INLINE void add_terms(term_function *term, int terms, const double *parameters, const double *x, int count,
+                      struct vector_sum *sum) {
+  f64v values[TOGETHER], to_add[TOGETHER][MOST_TERMS];
+  for (int u = 0; u < count; u++) values[u] = load_f64(x + (size_t)u * LANES);
+  term(values, count, parameters, to_add);
+  for (int u = 0; u < count; u++)
+    for (int s = 0; s < terms; s++) add_to(&sum[s], to_add[u][s]);
+}
+
+/* Sums of several terms at a time. Every sum of lanes that pad the last values is unchanged, as 0 is added.
+ */
 INLINE void sum_terms(term_function *term, int terms, const double *parameters, const double *x, size_t n,
                       double *sums) {
-  struct lanes_sum by_lane[3];
-  size_t whole = n - n % LANES;
+  struct lanes_sum by_lane[MOST_TERMS];
+  size_t whole = n - n % LANES, grouped = n - n % LANES_TOGETHER;
   struct tail tail = tail_of(x + whole, n - whole);
   for (int lane = 0; lane < LANES; lane += WIDTH) {
-    struct vector_sum sum[3] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
-    f64v value[3];
-    for (size_t i = (size_t)lane; i < whole; i += LANES) {
-      term(load_f64(x + i), parameters, value);
-      for (int s = 0; s < terms; s++) add_to(&sum[s], value[s]);
-    }
-    term(load_f64(tail.x + lane), parameters, value);
+    struct vector_sum sum[MOST_TERMS] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
+    size_t i = (size_t)lane;
+    for (; i < grouped; i += LANES_TOGETHER) add_terms(term, terms, parameters, x + i, TOGETHER, sum);
+    for (; i < whole; i += LANES) add_terms(term, terms, parameters, x + i, 1, sum);
+    f64v value = load_f64(tail.x + lane), to_add[1][MOST_TERMS];
+    term(&value, 1, parameters, to_add);
     for (int s = 0; s < terms; s++) {
-      add_to(&sum[s], (f64v)((i64v)value[s] & load_i64(tail.counts + lane)));
+      add_to(&sum[s], (f64v)((i64v)to_add[0][s] & load_i64(tail.counts + lane)));
       store_f64(by_lane[s].high + lane, sum[s].high);
       store_f64(by_lane[s].low + lane, sum[s].low);
     }
@@ -122,39 +223,42 @@ INLINE void sum_terms(term_function *term, int terms, const double *parameters, 
   for (int s = 0; s < terms; s++) sums[s] = finish_sum(&by_lane[s]);
 }
 
-INLINE void term_value(f64v x, const double *parameters, f64v *terms) {
+INLINE void term_value(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  terms[0] = x;
+  for (int u = 0; u < count; u++) terms[u][0] = x[u];
 }
 
-INLINE void term_exponential(f64v x, const double *parameters, f64v *terms) {
+INLINE void term_exponential(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  terms[0] = exponential(x);
+  f64v densities[TOGETHER];
+  exponentials_of(x, count, densities);
+  for (int u = 0; u < count; u++) terms[u][0] = densities[u];
 }
 
-INLINE void term_excess(f64v x, const double *parameters, f64v *terms) {
+INLINE void term_excess(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  terms[0] = excess_of(-x, exponential(x));
+  f64v excesses[TOGETHER];
+  excesses_of(x, count, excesses);
+  for (int u = 0; u < count; u++) terms[u][0] = excesses[u];
 }
 
-/* kldsel_divergence_term(d, 0) with density = exp(d): density (exp(-d) - 1 + d), or where d is large
- * 1 - density + density d. */
-INLINE f64v cross_of(f64v d, f64v density) {
-  i64v near = (d < 1.0) & (d > -1.0);
-  f64v far = 1.0 - density + choose(density > 0, density * d, every(0.0));
-  return choose(near, density * excess_of(d, every(0.0)), far);
+INLINE void term_uniform(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  f64v d[TOGETHER], crosses[TOGETHER];
+  for (int u = 0; u < count; u++) d[u] = x[u] - parameters[0];
+  crosses_of(d, count, crosses);
+  for (int u = 0; u < count; u++) terms[u][0] = crosses[u];
 }
 
-INLINE void term_uniform(f64v x, const double *parameters, f64v *terms) {
-  f64v d = x - parameters[0];
-  terms[0] = cross_of(d, exponential(d));
-}
-
-INLINE void term_spread(f64v x, const double *parameters, f64v *terms) {
-  f64v v = (x - parameters[0]) / parameters[1], density = exponential(v);
-  terms[0] = v;
-  terms[1] = excess_of(-v, density);
-  terms[2] = cross_of(v, density);
+INLINE void term_spread(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  f64v v[TOGETHER], excesses[TOGETHER], crosses[TOGETHER];
+  for (int u = 0; u < count; u++) v[u] = (x[u] - parameters[0]) / parameters[1];
+  excesses_of(v, count, excesses);
+  crosses_of(v, count, crosses);
+  for (int u = 0; u < count; u++) {
+    terms[u][0] = v[u];
+    terms[u][1] = excesses[u];
+    terms[u][2] = crosses[u];
+  }
 }
 
 static double sum(const double *x, size_t n) {
@@ -191,8 +295,14 @@ static void spread(const double *x, size_t n, double center, double temperature,
 }
 
 static void exponentials(const double *x, size_t n, double *to) {
-  size_t whole = n - n % WIDTH;
-  for (size_t i = 0; i < whole; i += WIDTH) store_f64(to + i, exponential(load_f64(x + i)));
+  size_t whole = n - n % WIDTH, grouped = n - n % VALUES_TOGETHER, i = 0;
+  for (; i < grouped; i += VALUES_TOGETHER) {
+    f64v values[TOGETHER];
+    for (size_t u = 0; u < TOGETHER; u++) values[u] = load_f64(x + i + u * WIDTH);
+    exponentials_of(values, TOGETHER, values);
+    for (size_t u = 0; u < TOGETHER; u++) store_f64(to + i + u * WIDTH, values[u]);
+  }
+  for (; i < whole; i += WIDTH) store_f64(to + i, exponential(load_f64(x + i)));
   if (whole == n) return;
   struct tail tail = tail_of(x + whole, n - whole);
   store_f64(tail.x, exponential(load_f64(tail.x)));

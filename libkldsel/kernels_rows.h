@@ -7,7 +7,7 @@
 #include "kernels.h"
 #include "vector.h"
 
-INLINE void row_norms(load_function *load, size_t bytes, const char *const *lines, const void *ahead,
+INLINE void row_norms(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
                       size_t n, struct norms *norms) {
   double squares[LINES][2][LANES], sums[LINES][2];
   for (int first = 0; first < LINES; first += HELD) {
@@ -32,30 +32,36 @@ INLINE void row_norms(load_function *load, size_t bytes, const char *const *line
   }
 }
 
-INLINE void row_accumulate(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void row_accumulate(split_function *load, size_t bytes, int wanted, const char *const *lines,
                            const void *ahead, size_t n, const double (*weights)[SIGN_PARTS],
                            double *const *sums) {
+  /* In registers: as far as the compiler knows, storing sums might change what lies in memory. */
+  const char *line[LINES];
+  f64v weight[LINES][SIGN_PARTS];
+  double *to[SIGN_PARTS];
+  for (int r = 0; r < LINES; r++) {
+    line[r] = lines[r];
+    for (int part = 0; part < SIGN_PARTS; part++) weight[r][part] = every(weights[r][part]);
+  }
+  for (int part = 0; part < SIGN_PARTS; part++) to[part] = sums[part];
   for (size_t k = 0; k < n; k += WIDTH) {
     f64v all = {0}, positive = {0}, negative = {0};
     if (k % LANES == 0) fetch(ahead, FETCH_HALF, k, bytes);
     for (int r = 0; r < LINES; r++) {
-      f64v x = load(lines[r] + k * bytes);
-      if (wanted & WANTED_ALL) all += x * weights[r][ALL];
-      if (wanted & WANTED_SPLIT) {
-        struct parts part = split(x);
-        positive = add_positive(positive, part, every(weights[r][POSITIVE]));
-        negative = add_negative(negative, part, every(weights[r][NEGATIVE]));
-      }
+      struct parts part = load(line[r] + k * bytes);
+      if (wanted & WANTED_ALL) all += part.x * weight[r][ALL];
+      if (wanted & WANTED_SPLIT)
+        add_parts(part, weight[r][POSITIVE], weight[r][NEGATIVE], &positive, &negative);
     }
-    if (wanted & WANTED_ALL) store_f64(sums[ALL] + k, load_f64(sums[ALL] + k) + all);
+    if (wanted & WANTED_ALL) store_f64(to[ALL] + k, load_f64(to[ALL] + k) + all);
     if (wanted & WANTED_SPLIT) {
-      store_f64(sums[POSITIVE] + k, load_f64(sums[POSITIVE] + k) + positive);
-      store_f64(sums[NEGATIVE] + k, load_f64(sums[NEGATIVE] + k) + negative);
+      store_f64(to[POSITIVE] + k, load_f64(to[POSITIVE] + k) + positive);
+      store_f64(to[NEGATIVE] + k, load_f64(to[NEGATIVE] + k) + negative);
     }
   }
 }
 
-INLINE void row_dots(load_function *load, size_t bytes, int wanted, const char *const *lines,
+INLINE void row_dots(split_function *load, size_t bytes, int wanted, const char *const *lines,
                      const void *ahead, size_t n, const double *const *sums, double (*dots)[SIGNS]) {
   double lanes[LINES][SIGNS][LANES], line_dots[LINES][SIGNS];
   for (int first = 0; first < LINES; first += HELD) {
@@ -66,10 +72,9 @@ INLINE void row_dots(load_function *load, size_t bytes, int wanted, const char *
         f64v negative = load_f64(sums[NEGATIVE] + k);
         if (first == 0 && lane == 0) fetch(ahead, FETCH_ALL, k, bytes);
         for (int r = 0; r < HELD; r++) {
-          f64v x = load(lines[first + r] + k * bytes);
-          if (wanted & WANTED_ALL) dot[r][ALL] += x * all;
+          struct parts part = load(lines[first + r] + k * bytes);
+          if (wanted & WANTED_ALL) dot[r][ALL] += part.x * all;
           if (wanted & WANTED_SPLIT) {
-            struct parts part = split(x);
             dot[r][POSITIVE] = add_positive(dot[r][POSITIVE], part, positive);
             dot[r][NEGATIVE] = add_negative(dot[r][NEGATIVE], part, negative);
             dot[r][POSITIVE_NEGATIVE] = add_positive(dot[r][POSITIVE_NEGATIVE], part, negative);

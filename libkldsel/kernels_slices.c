@@ -21,7 +21,7 @@ INLINE int64_t add_counts(i64v v) {
 /* 1/|x| by lane from squares; 0 for 0. Both operations round correctly, so the bits are the same anywhere. */
 INLINE f64v inverse_norms(f64v squares) {
   i64v not_zero = squares > 0;
-  f64v safe = (f64v)(((i64v)squares & not_zero) | ((i64v)every(1.0) & ~not_zero)), root;
+  f64v safe = (f64v)(((i64v)squares & not_zero) | ((i64v)every(1.0) & ~not_zero)), root = safe;
 #if defined(__AVX512F__)
   root = _mm512_sqrt_pd(safe);
 #elif defined(__AVX2__)
@@ -81,10 +81,8 @@ INLINE void accumulate_filters(int wanted, const struct slice_block *block, size
         f64v value = load_f64(x + (size_t)r * row + e * lanes + z);
         struct parts part = split(value);
         if (wanted & WANTED_ALL) all += value * load_f64(w);
-        if (wanted & WANTED_SPLIT) {
-          positive = add_positive(positive, part, load_f64(w + lanes));
-          negative = add_negative(negative, part, load_f64(w + 2 * lanes));
-        }
+        if (wanted & WANTED_SPLIT)
+          add_parts(part, load_f64(w + lanes), load_f64(w + 2 * lanes), &positive, &negative);
       }
       if (wanted & WANTED_ALL) store_f64(to, all);
       if (wanted & WANTED_SPLIT) {

@@ -31,8 +31,10 @@ void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32
   block->first = first;
   block->count = (int)smaller(job->block_lines, end - first);
   int64_t next = first + job->block_lines;
+  /* Threads take chunks in turn. */
+  if (next >= end) next = end + (job->threads - 1) * job->chunk_lines;
   block->next = NULL;
-  if (next < end && !job->gathered && across->count == 1 &&
+  if (next < job->lines && !job->gathered && across->count == 1 &&
       across->axis[0].stride_bytes == job->line_length * (int64_t)kldsel_line_element_bytes(job))
     block->next = (const char *)tensor->origin + kldsel_axes_offset(across, next);
   for (int r = 0; r < block->count; r++) {
@@ -123,6 +125,7 @@ static void choose_walk(struct job *job, int sliced) {
   columns = job->walk == WALK_COLUMNS;
   job->line_length = columns ? job->filters : job->elements;
   job->stride = whole_lines(job->line_length);
+  job->weight_stride = whole_lines(job->filters);
   job->lines = columns ? job->elements : job->filters;
   job->chunk_lines = CHUNK_WEIGHTS / job->line_length / LINES * LINES;
   if (job->chunk_lines < FEWEST_CHUNK_LINES) job->chunk_lines = FEWEST_CHUNK_LINES;
@@ -162,7 +165,7 @@ static kldsel_status allocate_scratch(struct job *job, const struct allocator *a
                                           : LINES * job->elements;
   struct room room = {0};
   /* For slices the weights are the diagonal. */
-  size_t weights = reserve(&room, columns ? job->stride : job->filters, SIGN_PARTS);
+  size_t weights = reserve(&room, job->weight_stride, SIGN_PARTS);
   size_t totals = reserve(&room, job->stride, columns ? 2 : SIGN_PARTS);
   size_t slot_sums = reserve(&room, slots, job->slot_sums_size);
   size_t slot_lines = reserve(&room, slots, job->slot_lines_size);
@@ -212,13 +215,13 @@ static void add_counts(const struct job *job, struct similarity *similarity) {
 static void weigh_columns(struct job *job) {
   for (int64_t j = 0; j < job->filters; j++) {
     double positive = job->totals[j], negative = job->totals[job->stride + j];
-    check_squares(job, 0, negative);
-    job->weights[ALL * job->stride + j] = positive + negative;
-    job->weights[POSITIVE * job->stride + j] = positive;
-    job->weights[NEGATIVE * job->stride + j] = negative;
+    check_squares(job, 0, positive + negative);
+    job->weights[ALL * job->weight_stride + j] = positive + negative;
+    job->weights[POSITIVE * job->weight_stride + j] = positive;
+    job->weights[NEGATIVE * job->weight_stride + j] = negative;
   }
   for (int part = 0; part < SIGN_PARTS; part++)
-    job->kernels->inverse_roots(job->weights + part * job->stride, (size_t)job->filters);
+    job->kernels->inverse_roots(job->weights + part * job->weight_stride, (size_t)job->filters);
 }
 
 /* The profiles are where the second pass over columns adds up its dots. */
@@ -228,17 +231,11 @@ static void clear_profiles(struct job *job) {
       memset(job->similarity->profile[sign], 0, (size_t)job->filters * sizeof(double));
 }
 
-/* Dots of the second pass over columns to similarities. */
-static void finish_columns(struct job *job) {
-  for (int sign = 0; sign < SIGNS; sign++) {
-    double *profile = job->similarity->profile[sign];
-    if (profile == NULL) continue;
-    const double *weights = job->weights + x_part_of(sign) * job->stride;
-    for (int64_t j = 0; j < job->filters; j++) {
-      double diagonal = sign != POSITIVE_NEGATIVE && weights[j] > 0 ? 1.0 : 0.0;
-      profile[j] = clamp_similarity(sign, (weights[j] * profile[j] - diagonal) / (double)(job->filters - 1));
-    }
-  }
+void kldsel_finish_profiles(const struct job *job, int64_t begin, int64_t end) {
+  for (int sign = 0; sign < SIGNS; sign++)
+    if (job->similarity->profile[sign] != NULL)
+      job->kernels->similarities(sign, job->weights + x_part_of(sign) * job->weight_stride + begin,
+                                 (size_t)(end - begin), job->filters, job->similarity->profile[sign] + begin);
 }
 
 static void dot_row_totals(struct job *job) {
@@ -252,19 +249,12 @@ static void dot_row_totals(struct job *job) {
 /* Sum of C_ii over the filters. */
 static double diagonal_sum(const struct job *job, int part) {
   double sum = 0.0;
-  for (int64_t i = 0; i < job->filters; i++) {
-    switch (job->walk) {
-    case WALK_ROWS:
-      sum += job->weights[i * SIGN_PARTS + part] > 0;
-      break;
-    case WALK_COLUMNS:
-      sum += job->weights[part * job->stride + i] > 0;
-      break;
-    default:
-      sum += job->diagonal[i * SIGN_PARTS + part];
-    }
-  }
-  return sum;
+  int64_t not_zero = 0;
+  if (job->walk == WALK_SLICES)
+    for (int64_t i = 0; i < job->filters; i++) sum += job->diagonal[i * SIGN_PARTS + part];
+  else
+    for (int64_t i = 0; i < job->filters; i++) not_zero += job->weights[part * job->weight_stride + i] > 0;
+  return sum + (double)not_zero;
 }
 
 static void finish_means(const struct job *job, struct similarity *similarity) {
@@ -298,7 +288,7 @@ static kldsel_status run_job(struct job *job, struct similarity *similarity, int
     dot_row_totals(job);
   if (passes_of(job) > 1) run_pass(job, second_pass[job->walk]);
   if (progress_cancelled(job->progress)) return KLDSEL_ERROR_CANCELLED;
-  if (job->walk == WALK_COLUMNS) finish_columns(job);
+  if (job->walk == WALK_COLUMNS) kldsel_finish_profiles(job, 0, job->filters);
   finish_means(job, similarity);
   return KLDSEL_OK;
 }

@@ -35,8 +35,8 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
 static void accumulate_block(struct job *job, struct block *block, double (*sums)[SIGN_PARTS]) {
   const void *at[LINES];
   for (int64_t j = 0; j < job->filters; j += TILE) {
-    const double *const weights[] = {job->weights + j, job->weights + job->stride + j,
-                                     job->weights + 2 * job->stride + j};
+    const double *const weights[] = {job->weights + j, job->weights + job->weight_stride + j,
+                                     job->weights + 2 * job->weight_stride + j};
     for (int line = 0; line < block->count; line += LINES) {
       kldsel_lines_at(job, block, line, j, at);
       size_t n = tile_at(job, j);

@@ -40,12 +40,13 @@ struct job {
   int64_t filters, elements, slices;
   /* The lines of a chunk are summed on their own, the chunks in order. */
   int64_t lines, line_length, chunk_lines, block_lines;
-  int64_t stride; /* doubles from one array by elements of a line to the next */
+  int64_t stride;        /* doubles from one array by elements of a line to the next */
+  int64_t weight_stride; /* and of those by filters */
   size_t chunks;
   struct turns turns;
 
   /* Scratch; "slot" is one piece for each thread. */
-  double *weights;      /* 1/|x_i|, 0 for a zero row: rows [M][3], columns [3][M] */
+  double *weights;      /* rows, columns: 1/|x_i| by part [3][M], 0 for a zero row */
   double *diagonal;     /* slices: C_ii by part [M][3] */
   double *totals;       /* rows, slices: s by part [3][K]; columns: squares [2][M] */
   double *slot_sums;    /* as totals, or for the second pass over columns [4][M] */
@@ -168,13 +169,6 @@ static inline uint64_t not_yet_told(struct job *job, uint64_t share) {
   return share - known;
 }
 
-/* A similarity in the range that its sign has; rounding may leave it by a unit in the last place. */
-static inline double clamp_similarity(int sign, double value) {
-  double lowest = sign == ALL || sign == POSITIVE_NEGATIVE ? -1.0 : 0.0;
-  double highest = sign == POSITIVE_NEGATIVE ? 0.0 : 1.0;
-  return value < lowest ? lowest : value > highest ? highest : value;
-}
-
 /* The passes, as task functions over chunks; context is the job. */
 void kldsel_rows_first_pass(void *context, size_t chunk, int32_t worker);
 void kldsel_rows_second_pass(void *context, size_t chunk, int32_t worker);
@@ -182,6 +176,9 @@ void kldsel_slices_first_pass(void *context, size_t chunk, int32_t worker);
 void kldsel_slices_second_pass(void *context, size_t chunk, int32_t worker);
 void kldsel_columns_first_pass(void *context, size_t chunk, int32_t worker);
 void kldsel_columns_second_pass(void *context, size_t chunk, int32_t worker);
+
+/* Dots of filters begin to end, in the profiles, to similarities. */
+void kldsel_finish_profiles(const struct job *job, int64_t begin, int64_t end);
 
 /* Where a chunk of rows adds up s, and how that joins the totals in chunk order. */
 double *kldsel_begin_chunk_sums(struct job *job, int32_t slot);

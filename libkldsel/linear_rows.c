@@ -14,8 +14,8 @@ static void weigh_block(struct job *job, int32_t slot, struct block *block, doub
     }
   memset(weights, 0, BLOCK * sizeof *weights);
   for (int r = 0; r < block->count; r++) {
-    check_squares(job, slot, norms[r].negative_squares);
     weights[r][ALL] = norms[r].positive_squares + norms[r].negative_squares;
+    check_squares(job, slot, weights[r][ALL]);
     weights[r][POSITIVE] = norms[r].positive_squares;
     weights[r][NEGATIVE] = norms[r].negative_squares;
   }
@@ -50,24 +50,13 @@ void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
     kldsel_count_block(job, slot, &block);
     if (!means_wanted(job)) continue;
     accumulate_block(job, &block, (const double(*)[SIGN_PARTS])weights, chunk_sums);
-    memcpy(job->weights + i * SIGN_PARTS, weights, (size_t)block.count * sizeof *weights);
+    for (int part = 0; part < SIGN_PARTS; part++)
+      for (int r = 0; r < block.count; r++)
+        job->weights[part * job->weight_stride + i + r] = weights[r][part];
   }
   kldsel_end_chunk_sums(job, chunk, chunk_sums);
   progress_add(job->progress, first_pass_share(job, (end - begin) * job->elements),
                worker_of(job, task_worker));
-}
-
-static void set_profile(struct job *job, const struct block *block, const double (*dots)[SIGNS]) {
-  for (int sign = 0; sign < SIGNS; sign++) {
-    double *profile = job->similarity->profile[sign];
-    if (profile == NULL) continue;
-    for (int r = 0; r < block->count; r++) {
-      double weight = job->weights[(block->first + r) * SIGN_PARTS + x_part_of(sign)];
-      double diagonal = sign != POSITIVE_NEGATIVE && weight > 0 ? 1.0 : 0.0;
-      profile[block->first + r] =
-          clamp_similarity(sign, (weight * dots[r][sign] - diagonal) / (double)(job->filters - 1));
-    }
-  }
 }
 
 void kldsel_rows_second_pass(void *context, size_t chunk, int32_t task_worker) {
@@ -89,7 +78,10 @@ void kldsel_rows_second_pass(void *context, size_t chunk, int32_t task_worker) {
         job->line_kernels->row_dots(job->wanted, at, ahead, n, sums, dots + line);
       }
     }
-    set_profile(job, &block, (const double(*)[SIGNS])dots);
+    for (int sign = 0; sign < SIGNS; sign++)
+      for (int r = 0; job->similarity->profile[sign] != NULL && r < block.count; r++)
+        job->similarity->profile[sign][i + r] = dots[r][sign];
   }
+  kldsel_finish_profiles(job, begin, end);
   progress_add(job->progress, second_pass_share((end - begin) * job->elements), worker_of(job, task_worker));
 }

@@ -8,6 +8,7 @@
  * low temperature) they would be far larger; the c are then 0 at their highest, where p_l has its mass, and
  * the integral is taken as it stands.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,11 @@ static int by_position(const void *a, const void *b) {
   return by_length(x->family, y->family);
 }
 
+/* There is one for each length. */
 static struct family *find_family(struct family *families, size_t count, size_t length) {
-  struct family key = {.length = length};
-  return bsearch(&key, families, count, sizeof key, by_length);
+  struct family key = {.length = length}, *found = bsearch(&key, families, count, sizeof key, by_length);
+  assert(found != NULL);
+  return found;
 }
 
 /* (b's position - a's) as a double, exact up to one rounding. */

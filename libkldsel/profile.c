@@ -15,6 +15,9 @@ int kldsel_profile_holds_values(const struct kldsel_profile *profile, int sign) 
 }
 
 kldsel_status kldsel_profile_lengths(struct kldsel_profile *profile) {
+  if ((uint64_t)profile->filters > SIZE_MAX / sizeof(double) / PROFILE_SIGNS)
+    return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: %" PRId64 " filters are more than can be addressed",
+                       profile->filters);
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
     profile->length[sign] = 0;
     if (profile->filters < 2 || !kldsel_profile_holds_values(profile, sign)) continue;

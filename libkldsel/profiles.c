@@ -17,7 +17,7 @@
 #define FEWEST_WEIGHTS_TO_SPLIT (1 << 18)
 
 /* No memory holds more; below it, sizes of scratch do not overflow. */
-#define LARGEST_EXTENT (INT64_C(1) << 48)
+#define LARGEST_EXTENT (INT64_C(1) << (SIZE_MAX > UINT32_MAX ? 48 : 26))
 
 /* The layers of one call. */
 struct batch {

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "distribution.h"
 #include "divergence.h"
+#include "threads.h"
 
 /* One group's work: its layers, and for kl their distributions, then those of the given profiles. */
 struct scoring {
@@ -76,26 +77,48 @@ static struct distribution make(const struct scoring *scoring, const struct klds
                                   scoring->options->temperature, sorted, memory);
 }
 
+/* Fewer values are taken sooner than a thread is started. */
+#define FEWEST_VALUES_PER_THREAD (1 << 13)
+
+/* The layers of score_uniform(), which share no work. */
+struct uniform {
+  const struct scoring *scoring;
+  double *memory; /* one piece for each worker */
+  size_t longest; /* doubles in a piece */
+};
+
+static void score_one_uniform(void *context, size_t i, int32_t worker) {
+  const struct uniform *uniform = context;
+  const struct scoring *scoring = uniform->scoring;
+  const struct kldsel_profile *profile = member(scoring, i);
+  if (profile->uniform_temperature > 0) {
+    set_score(scoring, i, profile->uniform[scoring->sign], size_reason(profile));
+    return;
+  }
+  /* Order does not matter here, so it is not sorted. */
+  struct distribution p = kldsel_distribution_make(
+      profile->values[scoring->sign], profile->length[scoring->sign], scoring->options->temperature, 0,
+      uniform->memory + (size_t)worker * uniform->longest);
+  set_score(scoring, i, p.length > 0 ? kldsel_distribution_uniform(&p) : (double)NAN, size_reason(profile));
+}
+
 static kldsel_status score_uniform(const struct scoring *scoring) {
-  size_t longest = 0;
+  struct uniform uniform = {.scoring = scoring};
+  size_t total = 0;
   for (size_t i = 0; i < scoring->group->count; i++) {
     size_t length = member(scoring, i)->length[scoring->sign];
-    if (length > longest) longest = length;
+    total += length;
+    if (length > uniform.longest) uniform.longest = length;
   }
+  /* As many threads as together need no more memory than the profiles. */
+  size_t share = uniform.longest > FEWEST_VALUES_PER_THREAD ? uniform.longest : FEWEST_VALUES_PER_THREAD;
+  size_t threads = (size_t)kldsel_thread_count(scoring->options->threads);
+  if (threads > total / share) threads = total > share ? total / share : 1;
   void *memory;
-  TRY(kldsel_allocate(&scoring->options->allocator, longest, sizeof(double), "ranking", &memory));
-  for (size_t i = 0; i < scoring->group->count; i++) {
-    const struct kldsel_profile *profile = member(scoring, i);
-    if (profile->uniform_temperature > 0) {
-      set_score(scoring, i, profile->uniform[scoring->sign], size_reason(profile));
-      continue;
-    }
-    /* Order does not matter here, so it is not sorted. */
-    struct distribution p =
-        kldsel_distribution_make(profile->values[scoring->sign], profile->length[scoring->sign],
-                                 scoring->options->temperature, 0, memory);
-    set_score(scoring, i, p.length > 0 ? kldsel_distribution_uniform(&p) : (double)NAN, size_reason(profile));
-  }
+  TRY(kldsel_allocate(&scoring->options->allocator, threads * uniform.longest, sizeof(double), "ranking",
+                      &memory));
+  uniform.memory = memory;
+  kldsel_run_tasks((int32_t)threads, scoring->group->count, score_one_uniform, &uniform);
   kldsel_release(&scoring->options->allocator, memory);
   return KLDSEL_OK;
 }

@@ -89,29 +89,29 @@ INLINE f64v widen(f32v v) {
 #endif
 }
 
-INLINE f64v load_f32(const void *at) {
+/* Narrow weights as singles. */
+INLINE f32v read_f32(const void *at) {
   f32v v;
   memcpy(&v, at, sizeof v);
-  return widen(v);
+  return v;
 }
 
-INLINE f64v load_bf16(const void *at) {
+INLINE f32v read_bf16(const void *at) {
 #if defined(__AVX512F__)
   __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(at)); /* gcc 12 would do it in halves */
-  return _mm512_cvtps_pd(_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16)));
+  return (f32v)_mm256_slli_epi32(wide, 16);
 #else
   u16v half;
   memcpy(&half, at, sizeof half);
-  u32v bits = __builtin_convertvector(half, u32v) << 16;
-  return widen((f32v)bits);
+  return (f32v)(__builtin_convertvector(half, u32v) << 16);
 #endif
 }
 
-INLINE f64v load_f16(const void *at) {
+INLINE f32v read_f16(const void *at) {
 #if defined(__AVX512F__)
-  return widen(_mm256_cvtph_ps(_mm_loadu_si128(at)));
+  return _mm256_cvtph_ps(_mm_loadu_si128(at));
 #elif defined(__F16C__)
-  return widen(_mm_cvtph_ps(_mm_loadl_epi64(at)));
+  return _mm_cvtph_ps(_mm_loadl_epi64(at));
 #else
   u16v half;
   memcpy(&half, at, sizeof half);
@@ -123,12 +123,24 @@ INLINE f64v load_f16(const void *at) {
   /* A subnormal half is an integer times 2^-24, which is a normal single. */
   u32v subnormal = (u32v)(__builtin_convertvector((i32v)magnitude, f32v) * 0x1p-24f);
   u32v is_subnormal = (u32v)(magnitude < 0x0400);
-  u32v bits = sign | (subnormal & is_subnormal) | (normal & ~is_subnormal);
-  return widen((f32v)bits);
+  return (f32v)(sign | (subnormal & is_subnormal) | (normal & ~is_subnormal));
 #endif
 }
 
+/* Weights as doubles. */
 typedef f64v load_function(const void *at);
+
+INLINE f64v load_f32(const void *at) {
+  return widen(read_f32(at));
+}
+
+INLINE f64v load_bf16(const void *at) {
+  return widen(read_bf16(at));
+}
+
+INLINE f64v load_f16(const void *at) {
+  return widen(read_f16(at));
+}
 
 /* Brings what lies so many bytes ahead into the second-level cache; no address is too far. */
 INLINE void prefetch(const void *at, size_t ahead) {
@@ -149,6 +161,10 @@ INLINE f64v every(double value) {
   return value - (f64v){0};
 }
 
+INLINE f64v choose(i64v condition, f64v yes, f64v no) {
+  return (f64v)(((i64v)yes & condition) | ((i64v)no & ~condition));
+}
+
 /* max(x, 0), which is +0 for -0 and for NaN. */
 INLINE f64v positive_part(f64v x) {
 #if defined(__AVX512F__)
@@ -162,41 +178,24 @@ INLINE f64v positive_part(f64v x) {
 #endif
 }
 
-/* sum + x * x where the product is exact, so that a fused operation gives the same bits. */
-INLINE f64v add_exact_square(f64v sum, f64v x) {
-#if defined(__AVX512F__)
-  return _mm512_fmadd_pd(x, x, sum);
-#elif defined(__AVX2__)
-  return _mm256_fmadd_pd(x, x, sum);
-#elif defined(__aarch64__)
-  return vfmaq_f64(sum, x, x);
-#else
-  return sum + x * x;
-#endif
-}
-
-/* Adds the squares of the sign parts of weights that take so many bytes; those of narrow ones are exact. NaN
- * and infinities of either sign make the negative sum NaN or infinite: none is lost. */
-INLINE void add_squares(size_t bytes, f64v x, f64v *positive_sum, f64v *negative_sum) {
-  f64v positive = positive_part(x), negative = x - positive;
-  if (bytes < sizeof(double)) {
-    *positive_sum = add_exact_square(*positive_sum, positive);
-    *negative_sum = add_exact_square(*negative_sum, negative);
-  } else {
-    *positive_sum += positive * positive;
-    *negative_sum += negative * negative;
-  }
-}
-
-/* Finite weights told apart by sign: with masks products need not be taken for either part. */
+/* Weights told apart by sign. With masks, of which each weight is in one, products need not be taken for
+ * either part; what a zero of either sign adds does not change a sum that began at +0. */
 #if defined(__AVX512F__)
 struct parts {
   f64v x;
-  __mmask8 positive;
+  __mmask8 positive, negative;
 };
 
 INLINE struct parts split(f64v x) {
-  return (struct parts){x, _mm512_cmp_pd_mask(x, (f64v){0}, _CMP_GT_OQ)};
+  __m512i bits = (__m512i)x;
+  return (struct parts){x, _mm512_cmpge_epi64_mask(bits, _mm512_setzero_si512()), _mm512_movepi64_mask(bits)};
+}
+
+/* Of narrow vectors the masks cost half as much. */
+INLINE struct parts split_narrow(f32v x) {
+  __m256i bits = (__m256i)x;
+  return (struct parts){widen(x), _mm256_cmpge_epi32_mask(bits, _mm256_setzero_si256()),
+                        _mm256_movepi32_mask(bits)};
 }
 
 /* sum + max(x, 0) * factor */
@@ -204,18 +203,40 @@ INLINE f64v add_positive(f64v sum, struct parts part, f64v factor) {
   return _mm512_mask_add_pd(sum, part.positive, sum, part.x * factor);
 }
 
-/* sum + min(x, 0) * factor */
+/* sum + min(x, 0) * factor. Adding by a fused operation with 1 rounds once, too; some processors have units
+ * of their own for it, while those that only add are busy with the other parts. */
 INLINE f64v add_negative(f64v sum, struct parts part, f64v factor) {
-  return _mm512_mask_add_pd(sum, (__mmask8)~part.positive, sum, part.x * factor);
+  return _mm512_mask3_fmadd_pd(part.x * factor, every(1.0), sum, part.negative);
+}
+
+/* Both at once, each with its own factor. */
+INLINE void add_parts(struct parts part, f64v positive_factor, f64v negative_factor, f64v *positive_sum,
+                      f64v *negative_sum) {
+  f64v product = part.x * _mm512_mask_blend_pd(part.negative, positive_factor, negative_factor);
+  *positive_sum = _mm512_mask_add_pd(*positive_sum, part.positive, *positive_sum, product);
+  *negative_sum = _mm512_mask3_fmadd_pd(product, every(1.0), *negative_sum, part.negative);
+}
+
+INLINE void add_exact_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
+  *positive_sum = _mm512_mask3_fmadd_pd(part.x, part.x, *positive_sum, part.positive);
+  *negative_sum = _mm512_mask3_fmadd_pd(part.x, part.x, *negative_sum, part.negative);
+}
+
+INLINE void add_rounded_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
+  add_parts(part, part.x, part.x, positive_sum, negative_sum);
 }
 #else
 struct parts {
-  f64v positive, negative;
+  f64v x, positive, negative;
 };
 
 INLINE struct parts split(f64v x) {
   f64v positive = positive_part(x);
-  return (struct parts){positive, x - positive};
+  return (struct parts){x, positive, x - positive};
+}
+
+INLINE struct parts split_narrow(f32v x) {
+  return split(widen(x));
 }
 
 INLINE f64v add_positive(f64v sum, struct parts part, f64v factor) {
@@ -225,6 +246,60 @@ INLINE f64v add_positive(f64v sum, struct parts part, f64v factor) {
 INLINE f64v add_negative(f64v sum, struct parts part, f64v factor) {
   return sum + part.negative * factor;
 }
+
+INLINE void add_parts(struct parts part, f64v positive_factor, f64v negative_factor, f64v *positive_sum,
+                      f64v *negative_sum) {
+  *positive_sum = add_positive(*positive_sum, part, positive_factor);
+  *negative_sum = add_negative(*negative_sum, part, negative_factor);
+}
+
+/* sum + x * x where the product is exact, so that a fused operation gives the same bits. */
+INLINE f64v add_exact_square(f64v sum, f64v x) {
+#if defined(__AVX2__)
+  return _mm256_fmadd_pd(x, x, sum);
+#elif defined(__aarch64__)
+  return vfmaq_f64(sum, x, x);
+#else
+  return sum + x * x;
 #endif
+}
+
+INLINE void add_exact_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
+  *positive_sum = add_exact_square(*positive_sum, part.positive);
+  *negative_sum = add_exact_square(*negative_sum, part.negative);
+}
+
+INLINE void add_rounded_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
+  add_parts(part, part.positive, part.negative, positive_sum, negative_sum);
+}
+#endif
+
+/* Adds the squares of the sign parts of weights that take so many bytes; those of narrow ones are exact. A
+ * NaN or an infinity makes one of the sums so. */
+INLINE void add_squares(size_t bytes, struct parts part, f64v *positive_sum, f64v *negative_sum) {
+  if (bytes < sizeof(double))
+    add_exact_squares(part, positive_sum, negative_sum);
+  else
+    add_rounded_squares(part, positive_sum, negative_sum);
+}
+
+/* Weights as they lie in memory, told apart by sign. */
+typedef struct parts split_function(const void *at);
+
+INLINE struct parts split_f64(const void *at) {
+  return split(load_f64(at));
+}
+
+INLINE struct parts split_f32(const void *at) {
+  return split_narrow(read_f32(at));
+}
+
+INLINE struct parts split_bf16(const void *at) {
+  return split_narrow(read_bf16(at));
+}
+
+INLINE struct parts split_f16(const void *at) {
+  return split_narrow(read_f16(at));
+}
 
 #endif

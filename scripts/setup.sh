@@ -10,13 +10,13 @@ packages=(
 )
 # What .ci/run needs on top.
 readonly ci=(
-    clang clang-format clang-tidy valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
-    python3-venv cmake
+    clang clang-format clang-tidy clang-tools cppcheck abigail-tools valgrind libc6-dbg gcovr doxygen shellcheck
+    ca-certificates python3-venv cmake
 )
 # What scripts/test-converters.sh needs to read the formats.
 readonly converters=(libonnx-dev libprotobuf-dev libhdf5-dev python3-venv)
-# What its stage aarch64 needs on top of that; see also sysroot-aarch64.sh.
-readonly aarch64=(gcc-aarch64-linux-gnu qemu-user)
+# What its stages for other processors need on top of that; see also sysroot.sh.
+readonly cross=(gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-s390x-linux-gnu qemu-user)
 # What scripts/build-trainers.sh needs: two frameworks, images, and what the trainers are built with. Large.
 readonly trainers=(libtorch-dev libdlib-dev dataset-fashion-mnist cmake make zlib1g-dev)
 # What scripts/bench.sh measures beside the library, and draws with.
@@ -26,12 +26,12 @@ readonly bench=(
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--aarch64] [--bench] [--converters] [--trainers]
+Usage: setup.sh [--ci] [--cross] [--bench] [--converters] [--trainers]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
   --ci       those of .ci/run too: clang, valgrind, gcovr, doxygen, ...
-  --aarch64  those of its stage aarch64 too: a cross compiler, an emulator
+  --cross    those of its stages for other processors too: cross compilers, an emulator
   --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
   --converters
              those of scripts/test-converters.sh too: protobuf, HDF5
@@ -48,7 +48,7 @@ die() {
 while (($#)); do
     case $1 in
         --ci) packages+=("${ci[@]}" "${bench[@]}" "${converters[@]}") ;;
-        --aarch64) packages+=("${aarch64[@]}") ;;
+        --cross) packages+=("${cross[@]}") ;;
         --bench) packages+=("${bench[@]}") ;;
         --converters) packages+=("${converters[@]}") ;;
         --trainers) packages+=("${trainers[@]}") ;;

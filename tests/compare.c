@@ -68,8 +68,13 @@ void record_profile(const kldsel_profile *profile, const char *what) {
   size_t n = 0;
   double *values = exported(profile, &n);
   uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-  for (const unsigned char *byte = (void *)values; byte < (unsigned char *)(values + n); byte++)
-    hash = (hash ^ *byte) * UINT64_C(0x100000001b3);
+  for (size_t i = 0; i < n; i++) {
+    uint64_t bits;
+    memcpy(&bits, &values[i], sizeof bits);
+    /* The lowest byte first on every processor. */
+    for (int shift = 0; shift < 64; shift += 8)
+      hash = (hash ^ (bits >> shift & 0xFF)) * UINT64_C(0x100000001b3);
+  }
   free(values);
   FILE *file = fopen(path, "a");
   ck_assert_msg(file, "cannot write %s", path);

@@ -51,8 +51,10 @@ static struct entry read_entry(const char *name, const json_t *info, const unsig
   double *weights = malloc(n * sizeof *weights);
   ck_assert_ptr_nonnull(weights);
   for (size_t e = 0; e < n; e++) {
+    const unsigned char *at = data + begin + e * sizeof(float);
+    uint32_t bits = (uint32_t)at[3] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[1] << 8 | at[0];
     float weight;
-    memcpy(&weight, data + begin + e * sizeof weight, sizeof weight);
+    memcpy(&weight, &bits, sizeof weight);
     weights[e] = (double)weight;
   }
   struct entry entry = {begin, layer_from(name, filters, channels, kernel, weights)};

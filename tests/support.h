@@ -36,6 +36,13 @@ const char *cpu_level_name(int32_t level);
     expect_ok(__FILE__, __LINE__, #call, (call));                                                            \
   } while (0)
 
+/** SIZE_MAX as it is printed. */
+#if SIZE_MAX > UINT32_MAX
+#define SIZE_MAX_TEXT "18446744073709551615"
+#else
+#define SIZE_MAX_TEXT "4294967295"
+#endif
+
 /** Asserts that @p call fails with exactly this status and this message. */
 #define assert_error(call, status, message)                                                                  \
   do {                                                                                                       \

@@ -263,6 +263,7 @@ START_TEST(not_finite_is_named) {
 END_TEST
 
 START_TEST(cosine_beyond_memory) {
+  if (sizeof(size_t) < 8) return; /* no tensor is that large */
   const uint8_t one = 1;
   kldsel_tensor *x = NULL;
   double matrix[1];

@@ -161,10 +161,12 @@ START_TEST(divergence_refuses) {
                  "p_length is 0");
     assert_error(kldsel_divergence(p, 2, p, 0, test_options, &out), KLDSEL_ERROR_INVALID_ARGUMENT,
                  "q_length is 0");
+#if SIZE_MAX > UINT32_MAX
     assert_error(kldsel_divergence(p, 1ULL << 32, p, 2, test_options, &out), KLDSEL_ERROR_TOO_LARGE,
                  "p_length is 4294967296; at most 4294967295");
     assert_error(kldsel_divergence(p, 2, p, SIZE_MAX, test_options, &out), KLDSEL_ERROR_TOO_LARGE,
                  "q_length is 18446744073709551615; at most 4294967295");
+#endif
     static const struct {
       double value;
       const char *p_message, *q_message;

@@ -147,6 +147,7 @@ START_TEST(matrix_refuses) {
   assert_error(kldsel_filter_matrix(tensor, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
                "matrix is NULL");
   kldsel_tensor_free(tensor);
+  if (sizeof(size_t) < 8) return; /* no tensor is as large as what follows */
   const uint8_t one = 1;
   assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2,
                                        (const int64_t[]){1LL << 30, 1LL << 31}, (const int64_t[]){0, 0}, 1U,

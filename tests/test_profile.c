@@ -270,6 +270,7 @@ START_TEST(reading_refuses) {
 END_TEST
 
 START_TEST(beyond_memory) {
+  if (sizeof(size_t) < 8) return; /* no tensor is that large */
   const uint8_t one = 1;
   static const int64_t shapes[][2] = {
       {1LL << 61, 2}, {2, 1LL << 61}, {1LL << 62, 1}, {7000000000000000000, 1}};

@@ -254,7 +254,7 @@ START_TEST(reading_refuses) {
   assert_error(kldsel_ranking_layer(ranking, 2, &out.score, &out.rank, &out.selected, &out.reason),
                KLDSEL_ERROR_INVALID_ARGUMENT, "layer is 2; the ranking has 2");
   assert_error(kldsel_ranking_layer(ranking, SIZE_MAX, &out.score, &out.rank, &out.selected, &out.reason),
-               KLDSEL_ERROR_INVALID_ARGUMENT, "layer is 18446744073709551615; the ranking has 2");
+               KLDSEL_ERROR_INVALID_ARGUMENT, "layer is " SIZE_MAX_TEXT "; the ranking has 2");
   assert_error(kldsel_ranking_order(NULL, out.order, 2), KLDSEL_ERROR_INVALID_ARGUMENT, "ranking is NULL");
   assert_error(kldsel_ranking_order(ranking, NULL, 2), KLDSEL_ERROR_INVALID_ARGUMENT, "order is NULL");
   assert_error(kldsel_ranking_order(ranking, out.order, 1), KLDSEL_ERROR_MISMATCH,

@@ -217,10 +217,13 @@ static void fill_random(unsigned char *bytes, int32_t dtype, struct generator *g
     uint64_t bits = next_bits(g);
     if (dtype == KLDSEL_DTYPE_F16 && (bits & 0x7C00U) == 0x7C00U) bits ^= 0x4000U;
     if (dtype == KLDSEL_DTYPE_BF16 && (bits & 0x7F80U) == 0x7F80U) bits ^= 0x4000U;
+    uint16_t half = (uint16_t)bits;
+    uint8_t byte = (uint8_t)bits;
     const void *source = dtype == KLDSEL_DTYPE_F64   ? (const void *)&gaussian
                          : dtype == KLDSEL_DTYPE_F32 ? (const void *)&single
-                                                     : (const void *)&bits;
-    memcpy(element, source, dtype_bytes(dtype)); /* little-endian for the bit patterns */
+                         : dtype_bytes(dtype) == 2   ? (const void *)&half
+                                                     : (const void *)&byte;
+    memcpy(element, source, dtype_bytes(dtype));
   }
 }
 

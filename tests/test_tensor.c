@@ -158,6 +158,7 @@ END_TEST
 /* ---- sizes that overflow ---- */
 
 START_TEST(sizes_beyond_memory) {
+  if (sizeof(size_t) < 8) return; /* other axes are the first that are too long */
   static const struct {
     int32_t rank;
     int64_t shape[4];
@@ -191,6 +192,7 @@ START_TEST(sizes_beyond_memory) {
 END_TEST
 
 START_TEST(strides_beyond_memory) {
+  if (sizeof(size_t) < 8) return; /* other axes are the first that are too long */
   static const struct {
     int64_t shape[2], strides[2];
     const char *message;
@@ -235,7 +237,8 @@ START_TEST(addresses_beyond_memory) {
   for (size_t bytes = 0; bytes <= 48; bytes += 48)
     assert_no_handle(kldsel_tensor, STRIDED(bytes, SIZE_MAX, KLDSEL_DTYPE_F64, 2, shape, NULL, 1, 0),
                      KLDSEL_ERROR_TOO_LARGE,
-                     "offset_bytes is 18446744073709551615, from where 48 bytes are more than memory can be");
+                     "offset_bytes is " SIZE_MAX_TEXT ", from where 48 bytes are more than memory can be");
+  if (sizeof(size_t) < 8) return; /* other numbers */
   assert_no_handle(kldsel_tensor,
                    STRIDED(0, (size_t)PTRDIFF_MAX - 47, KLDSEL_DTYPE_F64, 2, shape, NULL, 1, 0),
                    KLDSEL_ERROR_TOO_LARGE,
@@ -340,7 +343,7 @@ START_TEST(values_refuse) {
   assert_error(kldsel_tensor_values(tensor, values, 0), KLDSEL_ERROR_MISMATCH,
                "count is 0; the tensor has 6 values");
   assert_error(kldsel_tensor_values(tensor, values, SIZE_MAX), KLDSEL_ERROR_MISMATCH,
-               "count is 18446744073709551615; the tensor has 6 values");
+               "count is " SIZE_MAX_TEXT "; the tensor has 6 values");
   assert_poisoned(values, sizeof values);
   assert_ok(kldsel_tensor_values(tensor, values, 6));
   assert_poisoned(values + 6, 2 * sizeof *values);
@@ -452,12 +455,12 @@ START_TEST(copy_refuses) {
                    KLDSEL_ERROR_INVALID_ARGUMENT, "tensor is NULL");
   assert_error(kldsel_tensor_copy(tensor, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT, "copy is NULL");
   kldsel_tensor_free(tensor);
-  /* A terabyte seen through one byte: more than this allocator gives. */
+  /* A gigabyte seen through one byte: more than this allocator gives. */
   test_memory.limit = 1 << 20;
-  assert_ok(kldsel_tensor_view_strided(numbers, 8, 0, KLDSEL_DTYPE_U8, 2, (const int64_t[]){1 << 20, 1 << 20},
+  assert_ok(kldsel_tensor_view_strided(numbers, 8, 0, KLDSEL_DTYPE_U8, 2, (const int64_t[]){1 << 15, 1 << 15},
                                        (const int64_t[]){0, 0}, 1U, 0, test_options, &tensor));
   assert_no_handle(kldsel_tensor, kldsel_tensor_copy(tensor, test_options, &POISONED),
-                   KLDSEL_ERROR_OUT_OF_MEMORY, "copy: no memory for 1099511627776 bytes");
+                   KLDSEL_ERROR_OUT_OF_MEMORY, "copy: no memory for 1073741824 bytes");
   kldsel_tensor_free(tensor);
 }
 END_TEST

@@ -85,6 +85,46 @@ START_TEST(any_count_gives_the_same_bits) {
 }
 END_TEST
 
+/* ---- rankings that are shared out ---- */
+
+enum {
+  WIDE_LAYERS = 12,
+  WIDE_FILTERS = 4096 /* enough in all for several threads */
+};
+
+static void score_wide(kldsel_profile *const *profiles, int32_t threads, double *scores) {
+  set_int(KLDSEL_OPTION_THREADS, threads);
+  kldsel_ranking *ranking;
+  assert_ok(kldsel_rank_profiles(profiles, WIDE_LAYERS, NULL, NULL, test_options, &ranking));
+  for (size_t l = 0; l < WIDE_LAYERS; l++)
+    assert_ok(kldsel_ranking_layer(ranking, l, &scores[l], NULL, NULL, NULL));
+  kldsel_ranking_free(ranking);
+}
+
+/* By kl against uniform the layers of a ranking are shared out; they are of several lengths. */
+START_TEST(rankings_are_the_same_bits) {
+  static float values[WIDE_FILTERS * 2];
+  kldsel_profile *profiles[WIDE_LAYERS];
+  for (size_t i = 0; i < COUNT(values); i++) values[i] = (float)sin((double)i * 0.7);
+  for (int l = 0; l < WIDE_LAYERS; l++) {
+    const int64_t shape[] = {WIDE_FILTERS - 300 * l, 2, 1, 1};
+    kldsel_tensor *tensor;
+    assert_ok(kldsel_tensor_view(values, (size_t)(shape[0] * shape[1]) * sizeof *values, KLDSEL_DTYPE_F32, 4,
+                                 shape, KLDSEL_LAYOUT_OIHW, test_options, &tensor));
+    profiles[l] = profile_of(tensor);
+    kldsel_tensor_free(tensor);
+  }
+  double scores[WIDE_LAYERS], wanted[WIDE_LAYERS];
+  score_wide(profiles, 1, wanted);
+  for (int32_t threads = 2; threads <= 16; threads *= 2) {
+    score_wide(profiles, threads, scores);
+    ck_assert_mem_eq(scores, wanted, sizeof scores);
+  }
+  for (int l = 1; l < WIDE_LAYERS; l++) ck_assert_double_ne(wanted[l], wanted[l - 1]);
+  for (int l = 0; l < WIDE_LAYERS; l++) kldsel_profile_free(profiles[l]);
+}
+END_TEST
+
 /* ---- many host threads, the same handles ---- */
 
 enum {
@@ -208,7 +248,7 @@ START_TEST(threads_that_cannot_be_had_are_done_without) {
   pthread_attr_t before, huge;
   ck_assert_int_eq(pthread_getattr_default_np(&before), 0);
   ck_assert_int_eq(pthread_attr_init(&huge), 0);
-  ck_assert_int_eq(pthread_attr_setstacksize(&huge, (size_t)1 << 56), 0);
+  ck_assert_int_eq(pthread_attr_setstacksize(&huge, SIZE_MAX / 16 * 15), 0);
   ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
   pthread_t thread;
   atomic_int unused = 0;
@@ -228,6 +268,7 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("threads");
   TCase *tests = add_case(suite, "threads");
   tcase_add_test(tests, any_count_gives_the_same_bits);
+  tcase_add_test(tests, rankings_are_the_same_bits);
   tcase_add_test(tests, handles_are_shared);
 #ifdef __linux__
   tcase_add_test(tests, threads_end_with_the_call);

@@ -89,6 +89,8 @@ def measure(settings: Settings, mode: str, progress: Progress) -> dict:
             "rounds": settings.rounds,
             "most_seconds": settings.most_seconds,
             "library_rounds": settings.library_rounds,
+            "copies_mib": settings.copies_mib,
+            "cache_mib": machine.cache_mib(),
         },
         "library": {"version": info["version"], "build": info["build"], "cpu_level": info["cpu_level"]},
         "blas": blas,
@@ -99,11 +101,12 @@ def measure(settings: Settings, mode: str, progress: Progress) -> dict:
     for warning in (busy and f"WARNING: {busy}", blas_cores.warning(blas)):
         if warning:
             show(progress, warning)
-    results["floor"] = measure_library.measure_floor(library, settings, progress.say)
-    show(progress, tables.floor(results["floor"]))
+    results["floor"], results["cached"] = measure_library.measure_floor(library, settings, progress.say)
+    show(progress, tables.floor(results["floor"], "from memory"))
+    show(progress, tables.floor(results["cached"], "from the cache"))
     results["big"] = measure_library.measure_big(library, settings, progress.say) if settings.big else []
     if results["big"]:
-        show(progress, tables.floor(results["big"]))
+        show(progress, tables.floor(results["big"], "from memory"))
     results["growth"] = measure_library.measure_growth(library, settings, progress.say)
     show(progress, tables.growth(results["growth"]))
     results["memory"] = measure_library.measure_memory(settings, progress.say)
@@ -149,10 +152,12 @@ def main() -> int:
     parser.add_argument("--strict", action="store_true", help="fail on a missed aim, too")
     arguments = parser.parse_args()
     threads = tuple(count for count in (1, 2) if count <= len(os.sched_getaffinity(0)))
+    # libkldsel and, at most, each contender with two core types of the BLAS.
+    copies_mib = machine.copies_mib(1 + 2 * len(measure_contenders.KINDS))
     if arguments.pypi_python:
-        settings = full(arguments.worker, arguments.debian_python, arguments.pypi_python, threads)
+        settings = full(arguments.worker, arguments.debian_python, arguments.pypi_python, threads, copies_mib)
     else:
-        settings = quick(arguments.worker, arguments.debian_python, threads)
+        settings = quick(arguments.worker, arguments.debian_python, threads, copies_mib)
     progress = Progress()
     results = measure(settings, "full" if arguments.pypi_python else "quick", progress)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

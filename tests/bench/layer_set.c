@@ -64,7 +64,10 @@ static struct layer_set *lay_out(struct layer_set *set, size_t most_bytes) {
     set->weights += (size_t)convolution_weights(&set->layers[l]);
   }
   if (most_bytes && largest > most_bytes) fail("a layer is larger than the buffer", "");
-  set->buffer = take(set->bytes);
+  set->copies = malloc(sizeof *set->copies);
+  if (!set->copies) fail("out of memory", "");
+  set->buffer = set->copies[0] = take(set->bytes);
+  set->copy_count = 1;
   memset(set->buffer, 0, set->bytes);
   size_t drawn = 0; /* bytes that have weights */
   for (size_t l = 0; l < set->count; l++) {
@@ -100,10 +103,26 @@ struct layer_set *layer_set_of_shape(const struct convolution *shape, size_t cou
   return lay_out(set, 0);
 }
 
+void layer_set_copy(struct layer_set *set, size_t bytes) {
+  size_t count = set->copy_count, wanted = (bytes + set->bytes - 1) / set->bytes;
+  if (wanted <= count) return;
+  char **copies = realloc(set->copies, wanted * sizeof *copies);
+  if (!copies) fail("out of memory", "");
+  for (; count < wanted; count++) copies[count] = memcpy(take(set->bytes), copies[0], set->bytes);
+  set->copies = copies;
+  set->copy_count = wanted;
+}
+
+void layer_set_turn(struct layer_set *set) {
+  set->turn = (set->turn + 1) % set->copy_count;
+  set->buffer = set->copies[set->turn];
+}
+
 void layer_set_free(struct layer_set *set) {
   free(set->layers);
   free(set->offsets);
-  free(set->buffer);
+  for (size_t c = 0; c < set->copy_count; c++) free(set->copies[c]);
+  free(set->copies);
   free(set);
 }
 

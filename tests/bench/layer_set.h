@@ -20,8 +20,10 @@ struct layer_set {
   size_t *offsets; /**< where each layer's weights begin, in bytes */
   int32_t dtype, layout;
   size_t weights; /**< of all layers */
-  char *buffer;
-  size_t bytes; /**< of the buffer; less than the weights' if layers share memory */
+  char *buffer;   /**< the copy whose turn it is */
+  size_t bytes;   /**< of the buffer; less than the weights' if layers share memory */
+  char **copies;
+  size_t copy_count, turn;
 };
 
 /** The layers of a published network by name, or none. */
@@ -38,6 +40,13 @@ struct layer_set *layer_set_of_network(const char *name, size_t times, int32_t d
 /** Draws so many layers of one shape. */
 struct layer_set *layer_set_of_shape(const struct convolution *shape, size_t count, int32_t dtype,
                                      int32_t layout);
+
+/** Lays copies of the weights beside them until all together take so many bytes. */
+void layer_set_copy(struct layer_set *set, size_t bytes);
+
+/** Goes on to the next copy, so that what was read of this one has left the caches when its turn comes again.
+ */
+void layer_set_turn(struct layer_set *set);
 
 void layer_set_free(struct layer_set *set);
 

@@ -32,6 +32,24 @@ def caches() -> list[str]:
     return found
 
 
+def cache_mib() -> int:
+    """Return the size of the largest cache, 32 where the system does not tell."""
+    sizes = [
+        path.read_text().strip() for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
+    ]
+    return max((int(size[:-1]) // 1024 for size in sizes if size.endswith("K")), default=0) or 32
+
+
+def copies_mib(processes: int) -> int:
+    """Return what copies of the weights take together so that no cache holds those that wait for their turn.
+
+    Less if so many processes, each with copies of its own, would need more than half of the memory.
+    """
+    memory = first_value("/proc/meminfo", "MemTotal")
+    most = int(memory.split()[0]) // 1024 // 2 // processes if memory else 256
+    return max(1, min(8 * cache_mib(), most))
+
+
 def busy(machine: dict) -> str | None:
     """Return what to say of a machine that had other work at the start."""
     if machine["load"] <= QUIET:

@@ -177,13 +177,15 @@ def weights_file() -> Path:
     return Path(path)
 
 
-def hand_over(library: Library, entries: list[Entry], layers: list[list[int]], dtype: str) -> None:
-    """Give the contenders the weights of the library's set, each in memory of its own."""
-    path = weights_file()
+def hand_over(
+    library: Library, entries: list[Entry], layers: list[list[int]], dtype: str, settings: Settings
+) -> None:
+    """Give the contenders the weights of the library's set, each as many copies in memory of its own."""
+    path, copies = weights_file(), library.copy(settings.copies_mib)
     try:
         library.command("save", 0, path)
         for process in {entry.process for entry in entries}:
-            process.request("load", path=str(path), layers=layers, dtype=dtype)
+            process.request("load", path=str(path), layers=layers, dtype=dtype, copies=copies)
     finally:
         path.unlink()
 
@@ -203,7 +205,7 @@ def measure_network(
     for threads in settings.threads:
         if library.command("scores", 0, threads) != expected:
             raise RuntimeError(f"{network}: libkldsel's scores on {threads} threads are not those on one")
-    hand_over(library, entries, layers, dtype)
+    hand_over(library, entries, layers, dtype, settings)
 
     def compare(entry: Entry, results: dict) -> None:
         entry.agreement = agreement.compare(expected, results, layers, entry.precision)
@@ -239,7 +241,7 @@ def measure_scans(
                 library.network(name, dtype)
             else:
                 library.shape(4096, 4096, 1, 1, dtype)
-            hand_over(library, entries, layers, dtype)
+            hand_over(library, entries, layers, dtype, settings)
             for entry in entries:
                 entry.samples, entry.spent, entry.resident = [], 0.0, 0
                 entry.process.request("threads", count=threads)

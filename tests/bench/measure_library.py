@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 
+import machine
 from processes import Library
 from samples import slope, spread
 from settings import COSINE, SIX, Settings, threads_text
@@ -27,21 +28,33 @@ def against_floor(library: Library, methods: int, threads: int, rounds: int) -> 
     }
 
 
-def measure_floor(library: Library, settings: Settings, say: Callable[[str], None]) -> list[dict]:
-    """Measure f32 in both layouts on every network, and every dtype on ResNet50."""
-    records = []
+def measure_floor(
+    library: Library, settings: Settings, say: Callable[[str], None]
+) -> tuple[list[dict], list[dict]]:
+    """Measure f32 in both layouts on every network, and every dtype on ResNet50.
+
+    Return what was measured with weights that come from memory; and with those that a cache may keep, read over
+    and over, where it has room for them.
+    """
+    cold, warm = [], []
     sets = [(name, "f32", layout) for name in settings.convolutions for layout in ("oihw", "hwio")]
     sets += [("resnet50", dtype, layout) for dtype in ("f16", "bf16") for layout in ("oihw", "hwio")]
     sets += [(name, dtype, "oihw") for name, dtype in settings.dense]
     for name, dtype, layout in sets:
         size = library.network(name, dtype, layout)
-        for threads in settings.threads:
-            for methods in (SIX, COSINE):
-                say(f"{name}, {dtype} {layout}, {methods} methods, {threads_text(threads)}")
-                found = against_floor(library, methods, threads, settings.library_rounds)
-                records.append({"set": name, "dtype": dtype, "layout": layout, **size, **found})
+        keys = {"set": name, "dtype": dtype, "layout": layout, **size}
+        phases = [("in memory", cold)]
+        if size["bytes"] <= machine.cache_mib() << 20:
+            phases.insert(0, ("in the cache", warm))
+        for place, records in phases:
+            copies = library.copy(settings.copies_mib) if records is cold else 1
+            for threads in settings.threads:
+                for methods in (SIX, COSINE):
+                    say(f"{name}, {dtype} {layout}, {place}, {methods} methods, {threads_text(threads)}")
+                    found = against_floor(library, methods, threads, settings.library_rounds)
+                    records.append({**keys, "copies": copies, **found})
         library.drop()
-    return records
+    return cold, warm
 
 
 def measure_big(library: Library, settings: Settings, say: Callable[[str], None]) -> list[dict]:

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "floor.h"
 #include "support.h"
 
 static const struct {
@@ -68,6 +69,31 @@ void rank_by_methods(const struct layer_set *set, int methods, int threads, doub
   free_profiles(set, profiles);
   free(order);
   kldsel_options_free(options);
+}
+
+static double copy_read(const struct layer_set *set) {
+  size_t copy = 0;
+  while (set->copies[copy] != set->buffer) copy++;
+  return (double)copy;
+}
+
+void time_in_turn(struct layer_set *set, int methods, int threads, int rounds, double *seconds,
+                  double *floor_seconds, double *copies) {
+  for (int r = -1; r < rounds; r++) { /* round -1 warms up */
+    layer_set_turn(set);
+    double start = now();
+    volatile uint32_t sink = read_once(set->buffer, set->bytes, threads);
+    (void)sink;
+    double floor_time = now() - start;
+    layer_set_turn(set);
+    start = now();
+    rank_by_methods(set, methods, threads, NULL);
+    double time = now() - start;
+    if (r < 0) continue;
+    floor_seconds[r] = floor_time;
+    seconds[r] = time;
+    if (copies) copies[r] = copy_read(set);
+  }
 }
 
 void rank_by_others(const struct layer_set *set, kldsel_profile *const *profiles) {

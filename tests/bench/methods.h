@@ -23,6 +23,14 @@ const char *method_name(int method);
  */
 void rank_by_methods(const struct layer_set *set, int methods, int threads, double *scores);
 
+/**
+ * Times reading the weights once and the first @p methods methods, in turn, each on the next of the set's
+ * copies, so many rounds after one that warms up. seconds and floor_seconds receive a number for each round,
+ * copies which copy the methods had; it may be NULL.
+ */
+void time_in_turn(struct layer_set *set, int methods, int threads, int rounds, double *seconds,
+                  double *floor_seconds, double *copies);
+
 /** Profiles of all layers, made with the options. */
 kldsel_profile **make_profiles(const struct layer_set *set, const kldsel_options *options);
 void free_profiles(const struct layer_set *set, kldsel_profile **profiles);

@@ -47,7 +47,7 @@ static size_t status_bytes(const char *name) {
   char line[256];
   size_t kib = 0, length = strlen(name);
   while (kib == 0 && fgets(line, sizeof line, status))
-    if (strncmp(line, name, length) == 0 && line[length] == ':') kib = strtoull(line + length + 1, NULL, 10);
+    if (strncmp(line, name, length) == 0 && line[length] == ':') kib = strtoul(line + length + 1, NULL, 10);
   fclose(status);
   return kib * 1024;
 }

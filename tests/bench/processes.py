@@ -80,12 +80,16 @@ class Library(Process):
         """Draw layers of one shape as set 0."""
         return self.command("shape", 0, filters, channels, kernel, layers, dtype)
 
+    def copy(self, mib: int) -> int:
+        """Lay copies beside set 0 until all together take so much; return how many there are."""
+        return self.command("copy", 0, mib)["copies"]
+
     def drop(self) -> None:
         """Forget set 0."""
         self.command("drop", 0)
 
     def time(self, methods: int, threads: int, rounds: int) -> dict:
-        """Time the first so many methods on set 0, in turn with reading it once."""
+        """Time the first so many methods on set 0, in turn with reading it once, each on the next copy."""
         return self.command("time", 0, methods, threads, rounds)
 
 

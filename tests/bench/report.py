@@ -133,6 +133,28 @@ def single_precision_text(results: dict) -> str:
     return markdown(["contender", "BLAS", "layers", "scores off by", "places changed"], rows, 3)
 
 
+def weights_text(results: dict) -> str:
+    """Return where the weights that are measured come from."""
+    settings = results["settings"]
+    if "copies_mib" not in settings:
+        return "Weights are the same each time: small networks come from a cache."
+    times = settings["copies_mib"] // settings["cache_mib"]
+    return (
+        "Nobody ranks the same weights twice in a row, so whoever is measured reads copies of them in turn, which\n"
+        f"together take {settings['copies_mib']} MiB or more, {times} times the largest cache: they come from memory."
+    )
+
+
+def cached_text(results: dict) -> str:
+    """Return the same with weights that a cache has room for; nothing if that was not measured."""
+    if not results.get("cached"):
+        return ""
+    return (
+        f"The same with weights that the largest cache has room for, {results['settings']['cache_mib']} MiB, read "
+        f"over and over; the floor is\nthen that of the cache:\n\n{floor_text(results['cached'])}\n\n"
+    )
+
+
 def floor_text(records: list[dict]) -> str:
     """Return times over reading once."""
     keys = list(dict.fromkeys((one["set"], one["dtype"], one["layout"]) for one in records))
@@ -259,6 +281,8 @@ def page(results: dict) -> str:
         "worst_share": f"{worst:.2f}",
         "contenders": contenders_text(results),
         "single_precision": single_precision_text(results),
+        "weights": weights_text(results),
+        "cached": cached_text(results),
         "floor": floor_text([*results["floor"], *results["big"]]),
         "growth": growth_text(results),
         "memory": memory_text(results),

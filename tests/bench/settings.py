@@ -27,6 +27,8 @@ class Settings:
     settle: float = 0.1  # pause for threads of the contender before, which spin for a while
     request_seconds: float = 0.15  # a short contender repeats for so long in its turn
     library_rounds: int = 15  # of libkldsel and the floor in turn
+    # Weights come from memory: whoever is measured reads copies in turn that together take so much.
+    copies_mib: int = 256
     convolutions: tuple[str, ...] = ()
     dense: tuple[tuple[str, str], ...] = ()  # name and dtype
     linear_only: tuple[str, ...] = ()  # too large for M x M matrices
@@ -37,7 +39,7 @@ class Settings:
     pairwise: tuple[tuple[int, int], ...] = ((2048, 512),)
 
 
-def quick(worker: Path, debian_python: str, threads: tuple[int, ...]) -> Settings:
+def quick(worker: Path, debian_python: str, threads: tuple[int, ...], copies_mib: int) -> Settings:
     """Return what tells in a few minutes whether all is well."""
     return Settings(
         worker,
@@ -47,6 +49,7 @@ def quick(worker: Path, debian_python: str, threads: tuple[int, ...]) -> Setting
         rounds=3,
         most_seconds=3,
         library_rounds=9,
+        copies_mib=copies_mib,
         convolutions=("mobilenet-v2", "resnet50"),
         dense=(("vit-b16-block", "bf16"),),
         growth_doublings=4,
@@ -54,7 +57,9 @@ def quick(worker: Path, debian_python: str, threads: tuple[int, ...]) -> Setting
     )
 
 
-def full(worker: Path, debian_python: str, pypi_python: str, threads: tuple[int, ...]) -> Settings:
+def full(
+    worker: Path, debian_python: str, pypi_python: str, threads: tuple[int, ...], copies_mib: int
+) -> Settings:
     """Return everything."""
     return Settings(
         worker,
@@ -64,6 +69,7 @@ def full(worker: Path, debian_python: str, pypi_python: str, threads: tuple[int,
         rounds=5,
         most_seconds=6,
         library_rounds=21,
+        copies_mib=copies_mib,
         convolutions=("vgg16", "resnet50", "inception-v3", "densenet169", "mobilenet-v2"),
         dense=(("vit-b16-block", "bf16"), ("vit-b16", "bf16"), ("llama-7b-block", "bf16")),
         linear_only=("vit-b16", "llama-7b-block"),

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "floor.h"
 #include "methods.h"
 #include "support.h"
 
@@ -19,19 +18,9 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* Both are timed in turn, so that whatever else the machine does meets both. */
-static void print_row(const struct layer_set *set, const char *layout, int methods, int threads) {
+static void print_row(struct layer_set *set, const char *layout, int methods, int threads) {
   double ranking[ROUNDS], reading[ROUNDS];
-  for (int r = -1; r < ROUNDS; r++) { /* round -1 warms up */
-    double start = now();
-    volatile uint32_t sink = read_once(set->buffer, set->bytes, threads);
-    (void)sink;
-    double middle = now();
-    rank_by_methods(set, methods, threads, NULL);
-    double end = now();
-    if (r < 0) continue;
-    reading[r] = middle - start;
-    ranking[r] = end - middle;
-  }
+  time_in_turn(set, methods, threads, ROUNDS, ranking, reading, NULL);
   qsort(ranking, ROUNDS, sizeof *ranking, ascending);
   qsort(reading, ROUNDS, sizeof *reading, ascending);
   double median = ranking[ROUNDS / 2], floor_median = reading[ROUNDS / 2];

@@ -48,8 +48,8 @@ def head(results: dict) -> str:
     return "\n".join(lines)
 
 
-def floor(records: list[dict]) -> str:
-    """Return times over reading once."""
+def floor(records: list[dict], source: str) -> str:
+    """Return times over reading once; source is where the weights come from."""
     rows = [
         [
             record["set"],
@@ -67,7 +67,7 @@ def floor(records: list[dict]) -> str:
         for record in records
     ]
     return table(
-        "From weights to rankings, and reading the weights once; ms, medians and quartiles",
+        f"From weights to rankings, and reading the weights once, {source}; ms, medians and quartiles",
         [
             "layers",
             "dtype",

@@ -6,17 +6,23 @@ Usage: test_bench.py WORKER [UNITTEST ARGUMENT...]
 """
 
 import copy
+import itertools
 import math
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 
 import agreement
 import bench
+import machine
 import targets
-from processes import Library
+from processes import HERE, Library
 from samples import slope, spread
+
+sys.path.append(str(HERE / "contenders"))
+import serve  # noqa: E402
 
 WORKER = Path(sys.argv.pop(1))
 LAYERS = [[64, 32, 3, 3], [128, 64, 1, 1]]
@@ -104,6 +110,26 @@ class Targets(unittest.TestCase):
         self.assertIsNone(targets.target("a", 3, []))
 
 
+class Copies(unittest.TestCase):
+    """Weights come from memory, whoever is measured."""
+
+    def test_size(self) -> None:
+        """Copies are several times the cache, but no more than half of the memory for all who have them."""
+        memory = int(machine.first_value("/proc/meminfo", "MemTotal").split()[0]) / 1024
+        self.assertLessEqual(machine.copies_mib(1), 8 * machine.cache_mib())
+        self.assertLessEqual(1000 * machine.copies_mib(1000), max(1000, memory / 2))
+        self.assertGreaterEqual(machine.copies_mib(10**9), 1)
+
+    def test_contenders_turn(self) -> None:
+        """Each run of a contender has the next copy, also from one request to the next."""
+        seen = []
+        contender = types.SimpleNamespace(run=lambda layers, _: seen.append(layers))
+        copies = itertools.cycle("abc")
+        for _ in range(4):
+            serve.run(contender, copies, "f64", 0)
+        self.assertEqual("".join(seen), "abca")
+
+
 class Worker(unittest.TestCase):
     """The worker's answers."""
 
@@ -136,12 +162,28 @@ class Worker(unittest.TestCase):
         """As many times as rounds, all positive; the floor is measured beside."""
         self.library.shape(64, 16, 3, 4)
         found = self.library.time(6, 1, 3)
-        self.assertEqual([len(values) for values in found.values()], [3, 3])
+        self.assertEqual([len(values) for values in found.values()], [3, 3, 3])
         self.assertGreater(min(found["seconds"] + found["floor"]), 0)
         for command in ("grow", "others"):
             found = self.library.command(command, 0, 2)
             self.assertEqual(len(found["seconds"]), 2)
             self.assertGreater(min(found["seconds"]), 0)
+
+    def test_copies(self) -> None:
+        """Copies hold the same weights in memory of their own, and are read in turn: the floor's, then ours."""
+        size = self.library.network("mobilenet-v2")
+        scores = self.library.command("scores", 0, 1)
+        status = f"/proc/{self.library.process.pid}/status"
+        before = int(machine.first_value(status, "VmRSS").split()[0])
+        count = self.library.copy(56)
+        self.assertEqual(count, math.ceil((56 << 20) / size["buffer"]))
+        grown = int(machine.first_value(status, "VmRSS").split()[0]) - before
+        self.assertGreater(grown, 0.9 * (count - 1) * size["buffer"] / 1024)
+        read = self.library.time(3, 1, count + 1)["copies"]
+        self.assertEqual(read, [(4 + 2 * number) % count for number in range(count + 1)])
+        for _ in range(count):
+            self.library.time(3, 1, 1)
+            self.assertEqual(self.library.command("scores", 0, 1), scores)
 
     def test_element_types(self) -> None:
         """16-bit weights are the same weights, rounded: scores differ by no more than that."""

@@ -6,8 +6,10 @@
  *   network ID NAME TIMES DTYPE LAYOUT MOST_MIB      draws a network's weights; MOST_MIB 0: no sharing
  *   shape ID FILTERS CHANNELS KERNEL LAYERS DTYPE    draws layers of one shape, kernels KERNEL x KERNEL
  *   save ID PATH                                     writes the weights, layer after layer without gaps
+ *   copy ID MIB                                      lays copies beside the weights until all take so much
  *   drop ID
- *   time ID METHODS THREADS ROUNDS                   the first METHODS methods, and reading once, in turn
+ *   time ID METHODS THREADS ROUNDS                   the first METHODS methods, and reading once, in turn,
+ *                                                    each time on the next copy
  *   grow ID ROUNDS                                   all methods on one thread, caches emptied before each
  *                                                    round: processor time
  *   others ID ROUNDS                                 the same of ranking by kl against the others alone
@@ -112,12 +114,16 @@ static void print_numbers(const char *key, const double *values, size_t count) {
   putchar(']');
 }
 
-static void print_two_series(const char *key, const double *values, const char *other_key,
-                             const double *others, int rounds) {
-  putchar('{');
-  print_numbers(key, values, (size_t)rounds);
-  fputs(", ", stdout);
-  print_numbers(other_key, others, (size_t)rounds);
+struct series {
+  const char *key;
+  const double *values;
+};
+
+static void print_series(const struct series *series, size_t count, int rounds) {
+  for (size_t s = 0; s < count; s++) {
+    fputs(s == 0 ? "{" : ", ", stdout);
+    print_numbers(series[s].key, series[s].values, (size_t)rounds);
+  }
   puts("}");
 }
 
@@ -171,6 +177,12 @@ static void do_save(const struct command *command) {
   puts("{}");
 }
 
+static void do_copy(const struct command *command) {
+  struct layer_set *set = existing(command);
+  layer_set_copy(set, (size_t)number(command, 2, 1, 1 << 20) << 20);
+  printf("{\"copies\": %zu}\n", set->copy_count);
+}
+
 static void do_drop(const struct command *command) {
   layer_set_free(existing(command));
   *place(command) = NULL;
@@ -189,22 +201,13 @@ static void empty_caches(void) {
 }
 
 static void do_time(const struct command *command) {
-  double methods_seconds[MOST_ROUNDS], floor_seconds[MOST_ROUNDS];
-  const struct layer_set *set = existing(command);
+  double methods_seconds[MOST_ROUNDS], floor_seconds[MOST_ROUNDS], copies[MOST_ROUNDS];
+  struct layer_set *set = existing(command);
   int methods = (int)number(command, 2, 1, ALL_METHODS), threads = threads_word(command, 3);
   int rounds = (int)number(command, 4, 1, MOST_ROUNDS);
-  for (int r = -1; r < rounds; r++) { /* round -1 warms up */
-    double start = now();
-    volatile uint32_t sink = read_once(set->buffer, set->bytes, threads);
-    (void)sink;
-    double middle = now();
-    rank_by_methods(set, methods, threads, NULL);
-    double end = now();
-    if (r < 0) continue;
-    floor_seconds[r] = middle - start;
-    methods_seconds[r] = end - middle;
-  }
-  print_two_series("seconds", methods_seconds, "floor", floor_seconds, rounds);
+  time_in_turn(set, methods, threads, rounds, methods_seconds, floor_seconds, copies);
+  const struct series series[] = {{"seconds", methods_seconds}, {"floor", floor_seconds}, {"copies", copies}};
+  print_series(series, sizeof series / sizeof *series, rounds);
 }
 
 /* Emptied caches: few layers are to be no nearer than many. */
@@ -262,7 +265,8 @@ static void do_pairwise(const struct command *command) {
   int rounds = (int)number(command, 4, 1, MOST_ROUNDS);
   time_pairwise(number(command, 1, 2, 1 << 15), number(command, 2, 1, 1 << 20), threads_word(command, 3),
                 rounds, cosine, syrk);
-  print_two_series("cosine", cosine, "syrk", syrk, rounds);
+  const struct series series[] = {{"cosine", cosine}, {"syrk", syrk}};
+  print_series(series, sizeof series / sizeof *series, rounds);
 }
 
 static void obey(const struct command *command) {
@@ -270,9 +274,9 @@ static void obey(const struct command *command) {
     const char *name;
     void (*run)(const struct command *);
   } commands[] = {
-      {"network", do_network}, {"shape", do_shape},       {"save", do_save},     {"drop", do_drop},
-      {"time", do_time},       {"grow", do_grow},         {"others", do_others}, {"scores", do_scores},
-      {"peak", do_peak},       {"pairwise", do_pairwise},
+      {"network", do_network}, {"shape", do_shape}, {"save", do_save},         {"copy", do_copy},
+      {"drop", do_drop},       {"time", do_time},   {"grow", do_grow},         {"others", do_others},
+      {"scores", do_scores},   {"peak", do_peak},   {"pairwise", do_pairwise},
   };
   for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
     if (strcmp(command->words[0], commands[c].name) == 0) {

@@ -65,6 +65,19 @@ check 'libkldsel.so exports what symbols.txt lists' same "$here/symbols.txt" "$s
 nm -g --defined-only "$libdir/libkldsel.a" 2>/dev/null | awk 'NF == 3 && $3 !~ /^kldsel_/ { print $3 }' >"$stage/foreign"
 check 'libkldsel.a defines kldsel_ names only' same /dev/null "$stage/foreign"
 
+## Hardening
+headers() { readelf -lW "$shared"; }
+dynamic() { readelf -dW "$shared"; }
+hardened() {
+    headers | grep -q 'GNU_RELRO' || { echo 'relocations stay writable' && return 1; }
+    dynamic | grep -qE 'BIND_NOW|FLAGS_1.*NOW' || { echo 'functions are bound lazily' && return 1; }
+    headers | grep -q 'GNU_STACK.* RW ' || { echo 'the stack is executable' && return 1; }
+    nm -D --undefined-only "$shared" | grep -q '__stack_chk_fail' || { echo 'stacks are unprotected' && return 1; }
+    ! headers | grep 'LOAD' | grep -q 'RWE' || { echo 'memory is writable and executable' && return 1; }
+    ! dynamic | grep -qE 'TEXTREL|RPATH|RUNPATH' || { echo 'a text relocation or a search path' && return 1; }
+}
+check 'libkldsel.so is hardened' hardened
+
 ## Consumers
 sed 's/.*/REFERENCE(&)/' "$here/symbols.txt" >"$stage/references.h"
 cp "$here/consumer.c" "$stage/consumer.c"

@@ -50,7 +50,7 @@ def test_resnet50_costs_less_than_twice_the_c_call():
         function()
         return time.perf_counter() - started
 
-    # Other work on the machine only ever adds: the best of as many, taken in turn, as it takes to get past it.
+    # Other work on the machine only ever adds: the best of as many, in turn, as it takes to get past it.
     c = python = math.inf
     for turn in range(300):
         c = min(c, measure(lambda: lowlevel.rank_tensors(tensors)))

@@ -6,25 +6,30 @@ The driver starts one for each contender and BLAS setting, so that each has its 
 Requests have the key "op":
   info                          versions, and the BLAS that works here
   threads   count               use so many threads
-  load      path, layers, dtype the weights of a layer set: layers are [M, I, H, W], one after the other
-  run       precision, seconds  repeat for so long, at least once: all times, peak memory, the results
+  load      path, layers, dtype, copies
+                                the weights of a layer set: layers are [M, I, H, W], one after the other
+  run       precision, seconds  repeat for so long, at least once, each time on the next copy of the weights: all
+                                times, peak memory, the results
 """
 
 import importlib
+import itertools
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 
 from memory import resident_bytes, reset_peak
 
 
-def run(contender: object, layers: object, precision: str, seconds: float) -> dict:
-    """Time the contender on its layers; a short one is warmed up first."""
+def run(contender: object, copies: Iterator[object], precision: str, seconds: float) -> dict:
+    """Time the contender on copies of its layers in turn; a short one is warmed up first."""
     watched = reset_peak()
     before = resident_bytes("VmRSS")
     times, results, warm = [], None, False
     while not times or sum(times) < seconds:
+        layers = next(copies)
         start = time.perf_counter()
         results = contender.run(layers, precision)
         took = time.perf_counter() - start
@@ -42,7 +47,7 @@ def main() -> None:
     # Answers go where standard output went; what libraries print goes to the log of errors.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    layers = None
+    copies = None
     for line in sys.stdin:
         request = json.loads(line)
         match request.pop("op"):
@@ -52,11 +57,12 @@ def main() -> None:
                 contender.set_threads(request["count"])
                 answer = {}
             case "load":
-                layers = None
-                layers = contender.load(**request)
+                copies = None
+                count = request.pop("copies")
+                copies = itertools.cycle([contender.load(**request) for _ in range(count)])
                 answer = {}
             case "run":
-                answer = run(contender, layers, **request)
+                answer = run(contender, copies, **request)
             case other:
                 raise SystemExit(f"unknown request {other}")
         answers.write(json.dumps(answer) + "\n")

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Unpack Debian's libraries for aarch64 into build/sysroot-aarch64, for cross builds. Neither root nor a second
-# architecture in dpkg is needed: the system's own packages stay as they are.
+# Unpack Debian's libraries for another architecture into build/sysroot-ARCHITECTURE, for cross builds. Neither root
+# nor a second architecture in dpkg is needed: the system's own packages stay as they are.
+# Usage: sysroot.sh ARCHITECTURE, as Debian names it: arm64, i386, s390x.
 set -euo pipefail
 
+readonly architecture=${1:?architecture}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly root sysroot=$root/build/sysroot-aarch64
+readonly root sysroot=$root/build/sysroot-$architecture
 # What the library, its tests and its examples are built with; apt adds what these depend on.
 readonly packages=(libc6-dev check libjansson-dev libpopt-dev)
 
@@ -13,7 +15,7 @@ readonly stamp=$sysroot/.packages
 [[ -f $stamp && $(<"$stamp") == "${packages[*]}" ]] && exit
 
 if ! command -v apt-get >/dev/null; then
-    printf 'sysroot-aarch64: no apt-get here, so no packages to unpack\n' >&2
+    printf 'sysroot: no apt-get here, so no packages to unpack\n' >&2
     exit 1
 fi
 
@@ -23,11 +25,12 @@ trap 'rm -rf "$state"' EXIT
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
 : >"$state/status"
 apt=(
-    apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User=root
+    apt-get -qq -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" -o APT::Sandbox::User=root
     -o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache"
     -o Acquire::Languages=none
 )
-"${apt[@]}" update
+# A list that a mirror is just renewing can be done without, mostly: what is missing the next command tells.
+"${apt[@]}" update || printf 'sysroot: not all package lists could be read\n' >&2
 "${apt[@]}" -y --no-install-recommends --download-only install "${packages[@]}"
 
 rm -rf "$sysroot"
