@@ -57,7 +57,7 @@ inline namespace KLDSEL_CPP_MODE {
 /** kldsel_build_info() as a string. */
 [[nodiscard]] inline std::string build_info() {
   std::string text(kldsel_build_info(nullptr, 0) + 1, '\0');
-  text.resize(kldsel_build_info(&text[0], text.size()));
+  text.resize(kldsel_build_info(text.data(), text.size()));
   return text;
 }
 

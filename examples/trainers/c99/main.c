@@ -77,7 +77,7 @@ static bool train_epoch(struct network *network, const struct images *images, fl
 }
 
 static double test(struct network *network, const struct images *images) {
-  double probabilities[MOST_CLASSES];
+  double probabilities[MOST_CLASSES] = {0};
   size_t right = 0;
   for (size_t i = 0; i < images->count; i++)
     right += network_tell(network, images->pixels + i * IMAGE_PIXELS, probabilities) == images->labels[i];

@@ -285,7 +285,7 @@ static void pass_back(const struct convolution *convolution, const float *output
 
 double network_learn(struct network *network, const float *pixels, size_t label) {
   struct activations *activations = &network->activations;
-  double errors[MOST_CLASSES];
+  double errors[MOST_CLASSES] = {0};
   int lowest = 0; /* below the lowest layer that is trained no gradient is needed */
   while (lowest < CONVOLUTIONS && !network->convolution[lowest].trained) lowest++;
 

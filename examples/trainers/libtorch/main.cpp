@@ -137,8 +137,8 @@ void print_costs(const network &pretrained, const samples &samples, int select) 
   const torch::Tensor labels = samples.labels.narrow(0, 0, pixels.size(0)) % scratch->classes();
   const double ranking = seconds(21, [&] { return rank(pretrained, select); });
   const double step = seconds(7, [&] { return trainer.step(pixels, labels); });
-  std::printf("cost: ranking %.3f ms, one training step on %d images %.3f ms: %.2f %% of it\n",
-              1e3 * ranking, static_cast<int>(pixels.size(0)), 1e3 * step, 100 * ranking / step);
+  std::printf("cost: ranking %.3f ms, one training step on %d images %.3f ms: %.2f %% of it\n", 1e3 * ranking,
+              static_cast<int>(pixels.size(0)), 1e3 * step, 100 * ranking / step);
 }
 
 struct method {

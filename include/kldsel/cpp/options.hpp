@@ -124,7 +124,7 @@ struct signs {
   template <class... Sign>
   constexpr explicit signs(sign first, Sign... others) noexcept : value((bit(first) | ... | bit(others))) {}
 
-private:
+  /** What one adds. */
   static constexpr std::int64_t bit(sign one) noexcept {
     return std::int64_t{1} << static_cast<std::int32_t>(one);
   }
@@ -265,6 +265,7 @@ template <class Callable> struct progress final : progress_base {
     }
   }
 
+private:
   Callable callable;
 };
 

@@ -90,7 +90,8 @@ public:
 
 protected:
   static void free(kldsel_profile *handle) noexcept { kldsel_profile_free(handle); } /**< for the owner */
-  kldsel_profile *handle_ = nullptr;                                                 /**< the pointer */
+  /** The pointer. */
+  kldsel_profile *handle_ = nullptr; // NOLINT(misc-non-private-member-variables-in-classes): for the owner
 };
 
 /** A profile that is owned; as large as a pointer. Empty when default-constructed or moved from. */

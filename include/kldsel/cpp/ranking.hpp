@@ -231,8 +231,9 @@ public:
 protected:
   static void free(kldsel_ranking *handle) noexcept {
     kldsel_ranking_free(handle);
-  }                                  /**< for the owner */
-  kldsel_ranking *handle_ = nullptr; /**< the pointer */
+  } /**< for the owner */
+  /** The pointer. */
+  kldsel_ranking *handle_ = nullptr; // NOLINT(misc-non-private-member-variables-in-classes): for the owner
 
 private:
   static std::pair<kldsel_status, ranked_layer> read(const kldsel_ranking *ranking,

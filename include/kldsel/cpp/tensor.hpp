@@ -168,7 +168,8 @@ public:
 
 protected:
   static void free(kldsel_tensor *handle) noexcept { kldsel_tensor_free(handle); } /**< for the owner */
-  kldsel_tensor *handle_ = nullptr;                                                /**< the pointer */
+  /** The pointer. */
+  kldsel_tensor *handle_ = nullptr; // NOLINT(misc-non-private-member-variables-in-classes): for the owner
 };
 
 /** A tensor that is owned; as large as a pointer. Empty when default-constructed or moved from. */
