@@ -248,8 +248,9 @@ static bool read_own(hid_t group, const char *entry, const char *owner, int dept
   if (read) {
     /* The model itself, which is no layer, has no part in the names. */
     *inner = depth == 0 ? strdup("") : *owner != '\0' ? text_format("%s/%s", owner, label) : strdup(label);
-    read = (*inner != NULL || problem_out_of_memory(problem)) &&
-           read_numbered(variables, *inner, class_of(network, label, entry), network, problem);
+    read = *inner != NULL
+               ? read_numbered(variables, *inner, class_of(network, label, entry), network, problem)
+               : problem_out_of_memory(problem);
   }
   free(label);
   H5Gclose(variables);

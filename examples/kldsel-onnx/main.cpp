@@ -104,6 +104,7 @@ void add_sparse(Onnx &file, const onnx::SparseTensorProto &sparse) {
 }
 
 // In the order in which the nodes use them, which is that of the network.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as protobuf reads, which has a limit.
 void add_graph(Onnx &file, const onnx::GraphProto &graph) {
   std::vector<Named> found = tensors_of(graph);
   Ranks ranks;

@@ -12,33 +12,33 @@
 namespace {
 
 struct Type {
-  int number;
   const char *name;
   const char *safetensors;
-  std::int32_t dtype;
   std::size_t size; // 0: not read
+  int number;
+  std::int32_t dtype;
 };
 
 using Tensor = onnx::TensorProto;
 
 const Type types[] = {
-    {Tensor::FLOAT, "FLOAT", "F32", KLDSEL_DTYPE_F32, 4},
-    {Tensor::DOUBLE, "DOUBLE", "F64", KLDSEL_DTYPE_F64, 8},
-    {Tensor::FLOAT16, "FLOAT16", "F16", KLDSEL_DTYPE_F16, 2},
-    {Tensor::BFLOAT16, "BFLOAT16", "BF16", KLDSEL_DTYPE_BF16, 2},
-    {Tensor::INT64, "INT64", "I64", 0, 8},
-    {Tensor::INT32, "INT32", "I32", 0, 4},
-    {Tensor::INT16, "INT16", "I16", 0, 2},
-    {Tensor::INT8, "INT8", "I8", 0, 1},
-    {Tensor::UINT64, "UINT64", "U64", 0, 8},
-    {Tensor::UINT32, "UINT32", "U32", 0, 4},
-    {Tensor::UINT16, "UINT16", "U16", 0, 2},
-    {Tensor::UINT8, "UINT8", "U8", 0, 1},
-    {Tensor::BOOL, "BOOL", "BOOL", 0, 1},
-    {Tensor::STRING, "STRING", nullptr, 0, 0},
+    {"FLOAT", "F32", 4, Tensor::FLOAT, KLDSEL_DTYPE_F32},
+    {"DOUBLE", "F64", 8, Tensor::DOUBLE, KLDSEL_DTYPE_F64},
+    {"FLOAT16", "F16", 2, Tensor::FLOAT16, KLDSEL_DTYPE_F16},
+    {"BFLOAT16", "BF16", 2, Tensor::BFLOAT16, KLDSEL_DTYPE_BF16},
+    {"INT64", "I64", 8, Tensor::INT64, 0},
+    {"INT32", "I32", 4, Tensor::INT32, 0},
+    {"INT16", "I16", 2, Tensor::INT16, 0},
+    {"INT8", "I8", 1, Tensor::INT8, 0},
+    {"UINT64", "U64", 8, Tensor::UINT64, 0},
+    {"UINT32", "U32", 4, Tensor::UINT32, 0},
+    {"UINT16", "U16", 2, Tensor::UINT16, 0},
+    {"UINT8", "U8", 1, Tensor::UINT8, 0},
+    {"BOOL", "BOOL", 1, Tensor::BOOL, 0},
+    {"STRING", nullptr, 0, Tensor::STRING, 0},
 };
 // Younger ones than the library knows, complex numbers, halves of bytes.
-const Type other = {0, "of another type", nullptr, 0, 0};
+const Type other = {"of another type", nullptr, 0, 0, 0};
 
 const Type &type_of(const Tensor &tensor) {
   for (const Type &type : types)

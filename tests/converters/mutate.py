@@ -5,7 +5,14 @@ import random
 import sys
 from pathlib import Path
 
-AWKWARD = [bytes(8), b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\xff" * 7 + b"\x7f", b"\x80" + bytes(7), bytes(7) + b"\x80"]
+AWKWARD = [
+    bytes(8),
+    b"\xff" * 8,
+    b"\x7f" + b"\xff" * 7,
+    b"\xff" * 7 + b"\x7f",
+    b"\x80" + bytes(7),
+    bytes(7) + b"\x80",
+]
 
 
 def _place(source, length):
@@ -50,5 +57,7 @@ def mutations(content, count, seed=20220):
 
 if __name__ == "__main__":
     seed_file, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    for number, data in enumerate(mutations(seed_file.read_bytes(), int(sys.argv[3]) if len(sys.argv) > 3 else 200)):
+    for number, data in enumerate(
+        mutations(seed_file.read_bytes(), int(sys.argv[3]) if len(sys.argv) > 3 else 200)
+    ):
         (folder / f"{seed_file.stem}-{number:04}{seed_file.suffix}").write_bytes(data)

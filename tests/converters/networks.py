@@ -11,6 +11,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "examples" / "models" / "fashion_vgg.safetensors"
 
+
 def tensors():
     """By name, in network order."""
     from safetensors import safe_open

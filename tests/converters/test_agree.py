@@ -24,7 +24,6 @@ OPTIONS = (
 )
 
 
-
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 @pytest.mark.parametrize("name", FILES)
 def test_bits(files, by_name, name, options):
@@ -32,7 +31,9 @@ def test_bits(files, by_name, name, options):
     expected = report("kldsel-rank", "--dense", *options, networks.BUNDLED)["layers"]
     # helper.onnx has the dense layer in four forms.
     names = ("--exclude", "gemm_*", "--exclude", "matmul", "--exclude", "behind")
-    found = report(files[path], "--dense", *options, *(names if name == "helper.onnx" else ()), path)["layers"]
+    found = report(files[path], "--dense", *options, *(names if name == "helper.onnx" else ()), path)[
+        "layers"
+    ]
     if name == "net.safetensors":
         if "previous" in options:
             pytest.skip("its layers follow one another by name")
@@ -44,7 +45,10 @@ def test_bits(files, by_name, name, options):
 
 
 def test_every_form_of_a_dense_layer(files, by_name):
-    layers = {one["name"]: one for one in report("kldsel-onnx", "--dense", "-m", "all", by_name["helper.onnx"])["layers"]}
+    layers = {
+        one["name"]: one
+        for one in report("kldsel-onnx", "--dense", "-m", "all", by_name["helper.onnx"])["layers"]
+    }
     expected = layers["gemm_turned"]
     assert (expected["filters"], expected["elements"]) == (10, 64)
     for name in ("gemm", "matmul", "behind"):
@@ -77,7 +81,9 @@ def test_names_are_the_formats_own(by_name):
 def test_a_layout_that_is_told_changes_no_bit(tmp_path, layout):
     arrays = networks.convolutions()
     axes = ["oihw".index(letter) for letter in layout]
-    save_file({name: np.ascontiguousarray(one.transpose(axes)) for name, one in arrays.items()}, tmp_path / "a")
+    save_file(
+        {name: np.ascontiguousarray(one.transpose(axes)) for name, one in arrays.items()}, tmp_path / "a"
+    )
     save_file(arrays, tmp_path / "b")
     options = ("--method", "all", "--granularity")
     for granularity in ("filter", "kernel"):

@@ -87,7 +87,11 @@ def test_onnx_weights_behind_other_nodes(tmp_path):
     from onnx import helper
 
     node = helper.make_node
-    arrays = {"cast": weights(6, 4, 3).astype(np.float16), "same": weights(5, 4, 3), "turned_twice": weights(5, 7)}
+    arrays = {
+        "cast": weights(6, 4, 3).astype(np.float16),
+        "same": weights(5, 4, 3),
+        "turned_twice": weights(5, 7),
+    }
     nodes = [
         node("Cast", ["cast"], ["wide"], to=1),
         node("Conv", ["x", "wide"], ["a"]),
@@ -115,22 +119,32 @@ def test_onnx_types(tmp_path):
     tensors, nodes = [], []
     for type_number, array in bits.items():
         for raw in (True, False):
-            tensor = helper.make_tensor(f"w{type_number}_{raw}", type_number, single.shape, array.tobytes(), raw=True)
+            tensor = helper.make_tensor(
+                f"w{type_number}_{raw}", type_number, single.shape, array.tobytes(), raw=True
+            )
             if not raw:
                 tensor.ClearField("raw_data")
-                field = {TensorProto.FLOAT: "float_data", TensorProto.DOUBLE: "double_data"}.get(type_number, "int32_data")
+                field = {TensorProto.FLOAT: "float_data", TensorProto.DOUBLE: "double_data"}.get(
+                    type_number, "int32_data"
+                )
                 getattr(tensor, field).extend(array.flatten().tolist())
             tensors.append(tensor)
             nodes.append(helper.make_node("Conv", ["x", tensor.name], [f"y_{tensor.name}"]))
     for at, (type_number, field) in enumerate(
-        [(TensorProto.INT8, "int32_data"), (TensorProto.INT64, "int64_data"), (TensorProto.UINT32, "uint64_data")]
+        [
+            (TensorProto.INT8, "int32_data"),
+            (TensorProto.INT64, "int64_data"),
+            (TensorProto.UINT32, "uint64_data"),
+        ]
     ):
         tensor = TensorProto(name=f"n{at}", data_type=type_number, dims=[2, 1, 2])
         getattr(tensor, field).extend([1, 2, 3, 4])
         tensors.append(tensor)
     graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("x", 1, None)], [], tensors)
     save(helper.make_model(graph), tmp_path / "net.onnx")
-    layers = report("kldsel-onnx", "-m", "all", "-S", tmp_path / "all.safetensors", tmp_path / "net.onnx")["layers"]
+    layers = report("kldsel-onnx", "-m", "all", "-S", tmp_path / "all.safetensors", tmp_path / "net.onnx")[
+        "layers"
+    ]
     assert len(layers) == 8
     assert all(one["scores"] == layers[0]["scores"] for one in layers)
     skipped = report("kldsel-safetensors", tmp_path / "all.safetensors")["skipped"]
@@ -178,7 +192,11 @@ def test_keras(tmp_path, form, granularity):
     }
     named = {one["name"]: one["name"].replace("memory/lstm_cell", "memory") for one in
              report("kldsel-hdf5", "-d", tmp_path / form)["layers"]}  # fmt: skip
-    by_own = {own: filters[name] for own, name in named.items()} if set(named.values()) == set(filters) else filters
+    by_own = (
+        {own: filters[name] for own, name in named.items()}
+        if set(named.values()) == set(filters)
+        else filters
+    )
     skipped = expect(tmp_path, "kldsel-hdf5", tmp_path / form, by_own, "--granularity", granularity)
     assert all("rank 1" in reason for reason in skipped.values())
 
@@ -229,7 +247,9 @@ def test_gguf_types(tmp_path):
     writer.close()
     path = tmp_path / "net.gguf"
     half = array.astype(np.float16).astype(np.float32)
-    skipped = expect(tmp_path, "kldsel-gguf", path, {"single": array, "half": half, "double": array}, "-e", "dense")
+    skipped = expect(
+        tmp_path, "kldsel-gguf", path, {"single": array, "half": half, "double": array}, "-e", "dense"
+    )
     assert skipped["quantised"] == "dtype q8_0 is not read"
     assert skipped["whole"] == "dtype i32 is not read"
     text = bad("kldsel-gguf", "-S", tmp_path / "out", path)

@@ -50,7 +50,9 @@ def seed_onnx(folder):
         tensors = [
             numpy_helper.from_array(one, name)
             if form == "raw"
-            else helper.make_tensor(name, helper.np_dtype_to_tensor_dtype(one.dtype), one.shape, one.flatten().tolist())
+            else helper.make_tensor(
+                name, helper.np_dtype_to_tensor_dtype(one.dtype), one.shape, one.flatten().tolist()
+            )
             for name, one in arrays.items()
         ]
         graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("x0", 1, None)], [], tensors)
@@ -188,13 +190,25 @@ ONNX = [
     ("another field", lambda: tensor(int32_data=[1] * 4), "float_data has 0 elements; must have 4"),
     ("negative", lambda: tensor(dims=[-2, 1, -2]), "dims[0] is -2"),
     ("overflow", lambda: tensor(dims=[2**62, 4, 2]), "dims overflow"),
-    ("huge", lambda: tensor(dims=[2**40, 1, 2], raw_data=bytes(8)), "raw_data has 8 bytes; must have 8796093022208"),
+    (
+        "huge",
+        lambda: tensor(dims=[2**40, 1, 2], raw_data=bytes(8)),
+        "raw_data has 8 bytes; must have 8796093022208",
+    ),
     ("unknown type", lambda: tensor(data_type=99, raw_data=bytes(16)), "1 of an unread dtype"),
     ("strings", lambda: tensor(data_type=8), "1 of an unread dtype"),
     ("not a number", lambda: tensor(float_data=[1.0, 2.0, float("nan"), 4.0]), "'w'"),
     ("no name in UTF-8", lambda: tensor(float_data=[1.0] * 4).replace(b"\x01w", b"\x01\xff"), "is not UTF-8"),
-    ("elsewhere", lambda: tensor(external_data={"location": "../etc/passwd"}), "must be a file beside the model"),
-    ("absolute", lambda: tensor(external_data={"location": "/etc/passwd"}), "must be a file beside the model"),
+    (
+        "elsewhere",
+        lambda: tensor(external_data={"location": "../etc/passwd"}),
+        "must be a file beside the model",
+    ),
+    (
+        "absolute",
+        lambda: tensor(external_data={"location": "/etc/passwd"}),
+        "must be a file beside the model",
+    ),
     ("nowhere", lambda: tensor(external_data={"location": "none"}), "'none': No such file"),
     ("no location", lambda: tensor(external_data={}), "location is ''"),
     ("beyond", lambda: tensor(external_data={"location": "net.onnx", "offset": "99999999"}), "which has"),
@@ -332,8 +346,14 @@ def hdf5_cases():
         "external link": (elsewhere, "libhdf5 finds no dataset"),
         "external data": (raw, "its data are in another file"),
         "virtual data": (virtual, "its data are in another file"),
-        "never written": (lambda file: variable(file, shape=(2**12,) * 4, dtype="f4", chunks=(1, 1, 1, 64)), "but 0 are stored"),
-        "overflowing": (lambda file: variable(file, shape=(2**31,) * 2 + (2, 2), dtype="f4", chunks=(1, 1, 1, 1)), "its shape overflows"),
+        "never written": (
+            lambda file: variable(file, shape=(2**12,) * 4, dtype="f4", chunks=(1, 1, 1, 64)),
+            "but 0 are stored",
+        ),
+        "overflowing": (
+            lambda file: variable(file, shape=(2**31,) * 2 + (2, 2), dtype="f4", chunks=(1, 1, 1, 1)),
+            "its shape overflows",
+        ),
         "zip bomb": (
             lambda file: variable(file, data=np.zeros((64, 64, 64, 64), np.float32), compression="gzip"),
             "",

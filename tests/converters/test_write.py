@@ -54,7 +54,9 @@ def of_gguf(path):
 
     reader = gguf.GGUFReader(path)
     arrays = {one.name: np.array(one.data) for one in reader.tensors}
-    metadata = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
+    metadata = {
+        name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")
+    }
     return arrays, metadata, [(one.name, tuple(one.shape), one.tensor_type) for one in reader.tensors]
 
 
@@ -84,7 +86,9 @@ def record(text, told):
 
 def test_own_format(files, tmp_path):
     for path, program in files.items():
-        output = path.with_name(f"again-{path.name}") if path.name == "external.onnx" else tmp_path / path.name
+        output = (
+            path.with_name(f"again-{path.name}") if path.name == "external.onnx" else tmp_path / path.name
+        )
         told = report(program, *SELECT, "--output", output, path)
         arrays, metadata, rest = contents(output)
         before, old, rest_before = contents(path)
@@ -186,7 +190,18 @@ def test_a_full_disk_leaves_everything(files, tmp_path):
         # SIGXFSZ is ignored, so that writing fails instead.
         command = f"trap '' XFSZ; ulimit -f {max(1, size // 1024)}; exec \"$@\""
         for option in ("-O", "-S"):
-            done = os_run(["bash", "-c", command, "-", str(program_path(program)), option, str(folder / "out"), str(path)])
+            done = os_run(
+                [
+                    "bash",
+                    "-c",
+                    command,
+                    "-",
+                    str(program_path(program)),
+                    option,
+                    str(folder / "out"),
+                    str(path),
+                ]
+            )
             assert done.returncode == 2, (path, option, done)
             assert done.stderr.count(b"\n") == 1
             assert done.stdout == b""
@@ -228,7 +243,9 @@ def test_two_tensors_of_one_name(tmp_path):
     nodes = [helper.make_node("Conv", ["x", "w"], ["y"])]
     graph = helper.make_graph(nodes, "net", [], [], [numpy_helper.from_array(array, "w")] * 2)
     save(helper.make_model(graph), tmp_path / "net.onnx")
-    assert "two tensors have the name 'w'" in bad("kldsel-onnx", "-S", tmp_path / "out", tmp_path / "net.onnx")
+    assert "two tensors have the name 'w'" in bad(
+        "kldsel-onnx", "-S", tmp_path / "out", tmp_path / "net.onnx"
+    )
 
 
 @pytest.mark.parametrize("key", ["x" * 3_000_000, "\u2028"])
