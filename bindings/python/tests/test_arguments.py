@@ -76,9 +76,14 @@ def test_again_has_the_options_of_a_ranking():
         kldsel.rank(TRAINED).again(colour=3)
 
 
-def test_freeze_wants_a_ranking():
-    with pytest.raises(TypeError, match=r"ranking is a str; must be what kldsel\.rank\(\) gave"):
-        kldsel.freeze(None, "kl-positive", k=1)
+def test_freeze_wants_a_ranking_or_names():
+    with pytest.raises(TypeError, match=r"ranking is a float; must be"):
+        kldsel.freeze(None, 1.5)
+    with pytest.raises(TypeError, match=r"ranking is a bytes; must be"):
+        kldsel.freeze(None, b"conv1")
+    for choice in ({"k": 1}, {"share": 0.5}, {"budget": 10}):
+        with pytest.raises(ValueError, match=f"{next(iter(choice))} goes with a ranking"):
+            kldsel.freeze(None, ["conv1"], **choice)
 
 
 @pytest.mark.parametrize("head", [None, 3, [3]])
