@@ -693,9 +693,9 @@ KLDSEL_API const char *kldsel_reason_text(int32_t reason);
  * @param given    ::KLDSEL_REFERENCE_GIVEN only: @p count profiles, NULL entries for none; else NULL
  * @param groups   @p count group numbers; every group is scored, ranked and selected from as if it were a
  *                 network of its own. NULL for one group
- * @param options  measure, sign, reference, order, alignment, temperature, selection, threads, allocator; may be
- *                 NULL. The budget of ::KLDSEL_OPTION_SELECT_PARAMETERS counts M * K for a layer. More than one
- *                 thread is used against ::KLDSEL_REFERENCE_UNIFORM, if there are many filters.
+ * @param options  measure, sign, reference, order, alignment, temperature, selection, threads, allocator; may
+ * be NULL. The budget of ::KLDSEL_OPTION_SELECT_PARAMETERS counts M * K for a layer. More than one thread is
+ * used against ::KLDSEL_REFERENCE_UNIFORM, if there are many filters.
  * @param[out] ranking the new handle, independent of the profiles
  * @return OK, INVALID_ARGUMENT, MISMATCH (how profiles were made; lengths, by index), MISSING (a profile does
  * not hold the sign or the content; no divergence within, or one of another temperature), TOO_LARGE,
