@@ -8,7 +8,6 @@
  * low temperature) they would be far larger; the c are then 0 at their highest, where p_l has its mass, and
  * the integral is taken as it stands.
  */
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,11 +43,17 @@ static int by_position(const void *a, const void *b) {
   return by_length(x->family, y->family);
 }
 
-/* There is one for each length. */
+/* There is one for each length, the shortest first. */
 static struct family *find_family(struct family *families, size_t count, size_t length) {
-  struct family key = {.length = length}, *found = bsearch(&key, families, count, sizeof key, by_length);
-  assert(found != NULL);
-  return found;
+  size_t low = 0, high = count - 1;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (families[middle].length < length)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return &families[low];
 }
 
 /* (b's position - a's) as a double, exact up to one rounding. */
