@@ -54,6 +54,18 @@ class ProgramTest(unittest.TestCase):
             check=False,
         )
 
+    def most_memory(self, *arguments):
+        """Most resident memory of a run, in bytes, and how it ended."""
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            started = subprocess.Popen(
+                [self.executable, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            )
+            _, status, usage = os.wait4(started.pid, 0)
+            started.returncode = os.waitstatus_to_exitcode(status)
+            errors.seek(0)
+            done = subprocess.CompletedProcess(arguments, started.returncode, b"", errors.read())
+        return 1024 * usage.ru_maxrss, done
+
     def good(self, *arguments, **variables):
         """The output of a run that must succeed and say nothing on stderr."""
         done = self.run_program(*arguments, **variables)

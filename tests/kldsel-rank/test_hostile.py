@@ -4,11 +4,13 @@
 import itertools
 import json
 import math
+import os
 import random
 import struct
+import unittest
 
 from headers import BAD_HEADERS, GOOD_HEADERS
-from program import ProgramTest, some
+from program import WRAPPER, ProgramTest, some
 from safetensors import network, pack
 
 WEIGHTS = [1.0, -2.0, 3.0, -4.0, 0.5, 0.25, -0.125, 8.0]
@@ -52,6 +54,38 @@ class HostileTest(ProgramTest):
         self.assertEqual(self.survive(GOOD), 0)
         for length in some(range(len(GOOD)), 32):
             self.assertEqual(self.survive(GOOD[:length]), 2, length)
+
+    @unittest.skipIf(WRAPPER, "measures the program alone")
+    def test_large_headers(self):
+        """The largest headers that the format allows take the memory of a large network's at most."""
+        headers = {
+            "objects": (b'{"__metadata__":[', b"{},", 33_000_000, b"1]}", "about 66000004 values"),
+            "values": (b'{"__metadata__":[', b"{},", 999_990, b"1]}", "no layer"),
+            "string": (b'{"__metadata__":"', b"x", 99_000_000, b'"}', "no layer"),
+            "blanks": (b"{", b" ", 99_000_000, b"}", "no layer"),
+        }
+        for what, (begin, part, count, end, says) in headers.items():
+            with self.subTest(what):
+                path = os.path.join(self.folder, "net.safetensors")
+                with open(path, "wb") as file:
+                    file.write(struct.pack("<Q", len(begin) + len(part) * count + len(end)) + begin)
+                    # In pieces: the program would inherit this process's peak.
+                    for _ in range(10):
+                        file.write(part * (count // 10))
+                    file.write(end)
+                memory, done = self.most_memory(path)
+                self.assertIn(says, self.check_failure(done))
+                # The file, mapped, and its text in a buffer that doubles; the tree of two million values.
+                self.assertLess(memory, 600_000_000)
+
+    @unittest.skipUnless(os.environ.get("KLDSEL_TEST_SHRINK"), "no library that shrinks files")
+    def test_shortened_while_read(self):
+        shape = [64, 64, 32]
+        path = self.write(network(("conv", "F32", shape, [1.0, -2.0] * (math.prod(shape) // 2))))
+        self.good(path)
+        shrink = {"LD_PRELOAD": os.environ["KLDSEL_TEST_SHRINK"], "KLDSEL_TEST_SHRINK_FILE": path}
+        done = self.run_program(path, **shrink)
+        self.assertIn("net.safetensors: was shortened while it was read", self.check_failure(done))
 
     def test_header_length_lies(self):
         rest = GOOD[8:]

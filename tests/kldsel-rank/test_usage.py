@@ -43,9 +43,9 @@ class UsageTest(ProgramTest):
             "granularity": ["", "row"],
             "distribution": ["", "pair"],
             "alignment": ["", "sorted"],
-            "temperature": ["", "0", "-1", "nan", "inf", "1e999", "1x", "hot"],
+            "temperature": ["", "0", "-1", "nan", "inf", "1e999", "1x", "0x1", " 1", "hot"],
             "threads": ["", "-1", "1.5", "1025", "99999999999999999999", "two"],
-            "select": ["", "-1", "1.5", "101%", "-1%", "%", "nan%", "1e30", "half", "99999999999999999999"],
+            "select": ["", "-1", "1.5", "101%", "-1%", "%", "nan%", "1e30", "0x10%", "0x2", " 1", "half", "99999999999999999999"],
         }
         for option, wrong in values.items():
             for value in some(wrong, 3):

@@ -63,7 +63,6 @@ def good(capfdbinary, *arguments):
         "-i features.[!0].* -e features.[^3].*",
         "-i features\\.2*",
         "-i [[:alpha:]]* -e features.0",
-        "-s 0x1p5% -t 0x1p-1",
         "-s 1e1% -t .5 -j 02",
     ],
 )
@@ -81,7 +80,10 @@ def test_is_the_programs_output_to_the_byte(capfdbinary, options, output):
         ("--alignment", "index", "-r", "others"),
         ("-s", "11"),
         ("-s", "3 "),
-        ("-t", "0x"),
+        ("-t", "0x1p-1"),
+        ("-t", " 1"),
+        ("-s", "0x10%"),
+        ("-s", " 1"),
         ("-m", "share-all"),
     ],
 )

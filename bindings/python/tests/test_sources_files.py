@@ -187,8 +187,14 @@ def test_truncated_anywhere(tmp_path):
         with pytest.raises(SafetensorsError):
             read(write(tmp_path, GOOD[:length]))
     assert len(read(write(tmp_path, GOOD)).weights) == 1
-    # Some files in the wild have bytes left over at the end.
-    assert len(read(write(tmp_path, GOOD + b"more")).weights) == 1
+
+
+def test_data_without_gaps(tmp_path):
+    with pytest.raises(SafetensorsError, match="but those have"):
+        read(write(tmp_path, GOOD + b"more"))
+    gap = header(b'{"a": {"dtype": "U8", "shape": [15], "data_offsets": [1, 16]}}')
+    with pytest.raises(SafetensorsError, match="'a' begins at byte 1 of the data; must be 0"):
+        read(write(tmp_path, gap))
 
 
 def test_bfloat16_needs_no_package(tmp_path):

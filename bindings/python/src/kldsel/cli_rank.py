@@ -103,23 +103,17 @@ def _choose(option: str, text: str | None, allowed: tuple[str, ...]) -> str | No
     raise CommandError(f"--{option} '{text}': must be one of {', '.join(allowed)}")
 
 
-_WHOLE = r"\s*[+-]?\d+"
-_DECIMAL = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
-_HEXADECIMAL = r"\s*[+-]?0[xX]([\da-fA-F]+\.?[\da-fA-F]*|\.[\da-fA-F]+)([pP][+-]?\d+)?"
+_WHOLE = r"[+-]?\d+"
+_DECIMAL = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
 def _read(text: str, whole: bool) -> float:
-    """A number as C's strtoll() and strtod() read it; NaN if it is none.
+    """A decimal number as the program kldsel-rank reads it; NaN if it is none.
 
     >>> _read("2.5", False), _read("0x1p-1", False), _read("2.5", True)
-    (2.5, 0.5, nan)
+    (2.5, nan, nan)
     """
-    if re.fullmatch(_WHOLE if whole else _DECIMAL, text, re.ASCII):
-        return float(text)
-    try:
-        return float.fromhex(text) if not whole and re.fullmatch(_HEXADECIMAL, text, re.ASCII) else math.nan
-    except OverflowError:
-        return math.inf
+    return float(text) if re.fullmatch(_WHOLE if whole else _DECIMAL, text, re.ASCII) else math.nan
 
 
 def _number(option: str, text: str, whole: bool) -> float:

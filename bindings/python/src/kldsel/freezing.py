@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Freezes a model but for the layers that a ranking selects."""
+"""Freezes a model but for the layers that a ranking selects, or that a list names."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -84,7 +86,7 @@ class Frozen:
 
 def freeze(
     model: Any,
-    ranking: Ranking,
+    ranking: Ranking | str | os.PathLike[str] | Iterable[str],
     k: int | None = None,
     *,
     share: float | None = None,
@@ -93,12 +95,15 @@ def freeze(
     biases: str = "selected",
     head: bool | str | Sequence[str] = True,
 ) -> Frozen:
-    """Freeze all of a model but the best layers of a ranking.
+    """Freeze all of a model but the best layers of a ranking, or those that a list names.
 
     That is PyTorch's `requires_grad` and Keras's `trainable`.
 
     The layers are the best `k`, a `share` of them, or all that fit a `budget` of weights; without any of the
     three, those that the ranking selected. The model must have the layers by the names that the ranking has.
+
+    In place of a ranking: names of the weights to train, or the path of a freeze list, as the converters write it
+    (`kldsel-onnx --freeze-list FILE` and the like). Either has chosen already, without k, share and budget.
 
     `norm` tells what becomes of batch and other normalisation: `frozen` (default; batch normalisation then
     uses the running statistics that it has, and leaves them alone, also in training mode), `statistics` (its
@@ -116,9 +121,13 @@ def freeze(
         raise ValueError(f"biases is {biases!r}; must be one of {', '.join(BIASES)}")
     from kldsel.ranking import Ranking
 
-    if not isinstance(ranking, Ranking):
-        raise TypeError(f"ranking is a {type(ranking).__name__}; must be what kldsel.rank() gave")
-    selected = selection(ranking, k, share, budget)
+    if isinstance(ranking, Ranking):
+        selected = selection(ranking, k, share, budget)
+    else:
+        given = {"k": k, "share": share, "budget": budget}
+        for argument in (name for name, value in given.items() if value is not None):
+            raise ValueError(f"{argument} goes with a ranking; a list has chosen already")
+        selected = listed(ranking)
     from kldsel.sources import is_keras_model, is_torch_module
 
     if is_torch_module(model):
@@ -133,6 +142,45 @@ def freeze(
         f"model is a {type(model).__module__}.{type(model).__qualname__}; must be a torch.nn.Module or a "
         "Keras model"
     )
+
+
+def _as_names(names: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(names, Iterable) or isinstance(names, (bytes, bytearray)):
+        raise TypeError(
+            f"{what} is a {type(names).__name__}; must be what kldsel.rank() gave, names, or a freeze list's path"
+        )
+    found = tuple(names)
+    for at, name in enumerate(found):
+        if not isinstance(name, str):
+            raise TypeError(f"{what}[{at}] is a {type(name).__name__}; must be the name of a weight")
+    return found
+
+
+def read_list(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The weights to train by a freeze list.
+
+    That is a JSON object with `kldsel_freeze_list`, 1, and names of weights under `train` (and under `freeze`, which
+    is for people).
+    """
+    file = os.fspath(path)
+    try:
+        with open(file, encoding="utf-8") as text:
+            content = json.load(text)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{file}: is no freeze list: {error}") from None
+    if not isinstance(content, dict) or content.get("kldsel_freeze_list") != 1:
+        raise ValueError(f"{file}: is no freeze list: it has no kldsel_freeze_list of 1")
+    names = content.get("train")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{file}: train is {type(names).__name__}; must be an array of names")
+    return tuple(names)
+
+
+def listed(names: str | os.PathLike[str] | Iterable[str]) -> tuple[str, ...]:
+    """Names of the layers to train, given as they are or by a freeze list."""
+    if isinstance(names, (str, os.PathLike)):
+        return read_list(names)
+    return _as_names(names, "ranking")
 
 
 def selection(ranking: Ranking, k: int | None, share: float | None, budget: int | None) -> tuple[str, ...]:

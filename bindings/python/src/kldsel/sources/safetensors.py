@@ -117,7 +117,7 @@ def _entry(name: str, entry: Any, data_begin: int, data_bytes: int) -> Stored:
 
 
 def read_header(file: MappedFile) -> list[Stored]:
-    """The tensors of a file in the order of their data; none overlaps another, all lie in the file."""
+    """The tensors of a file in the order of their data; they follow one another without a gap, to its end."""
     if file.size < 8:
         raise SafetensorsError(f"has {file.size} bytes; must have 8 at least")
     length = int.from_bytes(file.bytes[:8], "little")
@@ -130,13 +130,20 @@ def read_header(file: MappedFile) -> list[Stored]:
     data = 8 + length
     stored = [_entry(name, entry, data, file.size - data) for name, entry in header.items()]
     stored.sort(key=lambda one: (one.begin, one.end, one.name.encode("utf-8", "surrogatepass")))
-    last: Stored | None = None
+    place, last = data, ""
     for one in stored:
-        if one.begin == one.end:
-            continue
-        if last is not None and one.begin < last.end:
-            raise SafetensorsError(f"tensors '{last.name}' and '{one.name}' overlap")
-        last = one
+        if one.begin < place:
+            raise SafetensorsError(f"tensors '{last}' and '{one.name}' overlap")
+        if one.begin > place:
+            raise SafetensorsError(
+                f"tensor '{one.name}' begins at byte {one.begin - data} of the data; must be "
+                f"{place - data}, without a gap"
+            )
+        place, last = one.end, one.name
+    if place != file.size:
+        raise SafetensorsError(
+            f"the tensors end at byte {place - data} of the data, but those have {file.size - data}"
+        )
     return stored
 
 

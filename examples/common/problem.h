@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What went wrong, in one line for the user. */
-#ifndef KLDSEL_RANK_PROBLEM_H
-#define KLDSEL_RANK_PROBLEM_H
+#ifndef KLDSEL_COMMON_PROBLEM_H
+#define KLDSEL_COMMON_PROBLEM_H
 
 #include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct problem {
   char text[1024];
@@ -14,7 +18,11 @@ __attribute__((format(printf, 2, 3))) bool problem_set(struct problem *problem, 
 
 bool problem_out_of_memory(struct problem *problem);
 
-/* Prints "kldsel-rank: text" as one line to stderr, whatever bytes the text has. */
-void problem_print(const struct problem *problem);
+/* Prints "program: text" as one line to stderr, whatever bytes the text has. */
+void problem_print(const char *program, const struct problem *problem);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

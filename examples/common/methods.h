@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The methods by name, in the order of the reports. */
-#ifndef KLDSEL_RANK_METHODS_H
-#define KLDSEL_RANK_METHODS_H
+#ifndef KLDSEL_COMMON_METHODS_H
+#define KLDSEL_COMMON_METHODS_H
 
 #include <stdint.h>
 

@@ -19,8 +19,8 @@ bool problem_out_of_memory(struct problem *problem) {
   return problem_set(problem, "out of memory");
 }
 
-void problem_print(const struct problem *problem) {
+void problem_print(const char *program, const struct problem *problem) {
   char *printable = text_printable(problem->text);
-  fprintf(stderr, "kldsel-rank: %s\n", printable != NULL ? printable : "out of memory");
+  fprintf(stderr, "%s: %s\n", program, printable != NULL ? printable : "out of memory");
   free(printable);
 }

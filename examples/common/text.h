@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Text of unknown origin, made fit for a terminal. Needs setlocale(LC_CTYPE, "") once. */
-#ifndef KLDSEL_RANK_TEXT_H
-#define KLDSEL_RANK_TEXT_H
+#ifndef KLDSEL_COMMON_TEXT_H
+#define KLDSEL_COMMON_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Whether the terminal reads UTF-8. */
 bool text_utf8(void);
@@ -25,5 +29,9 @@ char *text_fit(const char *printable, int columns);
 
 /* Columns to print in: of $COLUMNS or the terminal of stdout; 0 for no limit. */
 int text_terminal_columns(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The command line. */
-#ifndef KLDSEL_RANK_OPTIONS_H
-#define KLDSEL_RANK_OPTIONS_H
+#ifndef KLDSEL_COMMON_OPTIONS_H
+#define KLDSEL_COMMON_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format.h"
 #include "problem.h"
 
 enum {
   METHOD_ALL = -1
 };
 
-enum format {
+enum report_format {
   FORMAT_TABLE,
   FORMAT_JSON,
   FORMAT_CSV
@@ -21,7 +22,8 @@ enum format {
 /* Values of the library's enums; 0 where the library's default is to hold. */
 struct options {
   char *file;
-  int method; /* index in methods, or METHOD_ALL */
+  char *output, *safetensors, *freeze_list; /* files to write; NULL for none */
+  int method;                               /* index in methods, or METHOD_ALL */
   int32_t reference, granularity, distribution, alignment, order;
   int32_t layout; /* 0: not said, which is OIHW */
   double temperature;
@@ -29,7 +31,7 @@ struct options {
   double select_share;  /* -1: none */
   int threads;
   bool dense, verbose;
-  enum format format;
+  enum report_format format;
   char **include, **exclude; /* patterns of names, NULL-terminated; NULL for none */
 };
 
@@ -40,8 +42,8 @@ enum options_result {
 };
 
 /* DONE: help or version has been printed. Give back with options_free() in every case. */
-enum options_result options_parse(int argc, const char **argv, struct options *options,
-                                  struct problem *problem);
+enum options_result options_parse(const struct format *format, int argc, const char **argv,
+                                  struct options *options, struct problem *problem);
 
 void options_free(struct options *options);
 

@@ -9,9 +9,17 @@
 
 #include "mapping.h"
 
+struct safetensors {
+  unsigned char *map;
+  size_t map_bytes;
+  json_t *header; /* owns the names */
+};
+
 /* The format's own limit. */
 #define MOST_HEADER_BYTES 100000000
 #define LENGTH_BYTES 8
+/* A tensor takes ten or so: enough for 200 000 of them. */
+#define MOST_VALUES 2000000
 
 static const struct dtype {
   const char *name;
@@ -34,30 +42,32 @@ static const struct dtype {
     {"BOOL", 8, 0},
 };
 
-/* The header's tree takes about 15 times the memory of its text; a nest of empty objects takes 75 times. The
- * budget keeps a hostile file from eating the machine: everything allocated counts, freed or not. */
-static size_t header_budget;
-static bool header_budget_spent;
-
-static void *allocate_within_budget(size_t size) {
-  header_budget_spent = size > header_budget;
-  if (header_budget_spent) return NULL;
-  header_budget -= size;
-  return malloc(size);
+/* Counts the values in JSON, at most one too many for each object or array. The tree of a value takes 250
+ * bytes at most, so that a hostile file, which could have one for every other byte, would eat the machine. */
+static size_t count_values(const char *text, size_t length) {
+  size_t count = 1;
+  bool quoted = false;
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] == '"')
+      quoted = !quoted;
+    else if (quoted)
+      i += text[i] == '\\';
+    else
+      count += text[i] == '{' || text[i] == '[' || text[i] == ',' || text[i] == ':';
+  }
+  return count;
 }
 
 static bool parse_header(struct safetensors *file, size_t length, struct problem *problem) {
   const char *text = (const char *)file->map + LENGTH_BYTES;
   if (length == 0 || text[0] != '{') return problem_set(problem, "header does not begin with '{'");
+  const size_t values = count_values(text, length);
+  if (values > MOST_VALUES)
+    return problem_set(problem, "header has about %zu values; must have %d at most", values, MOST_VALUES);
   json_error_t error;
-  header_budget = 32 * length + 65536;
-  json_set_alloc_funcs(allocate_within_budget, free);
   file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-  json_set_alloc_funcs(malloc, free);
   if (file->header != NULL) return true;
   /* Jansson has no text for the lack of memory. */
-  if (header_budget_spent)
-    return problem_set(problem, "header needs too much memory for its %zu bytes", length);
   if (error.text[0] == '\0') return problem_out_of_memory(problem);
   return problem_set(problem, "header, byte %d: %s", error.position, error.text);
 }
@@ -104,6 +114,7 @@ static bool read_dtype(const json_t *dtype, struct stored_tensor *tensor, uint64
   if (!json_is_string(dtype))
     return problem_set(problem, "tensor '%.200s': dtype is not a string", tensor->name);
   tensor->dtype_name = json_string_value(dtype);
+  tensor->safetensors = tensor->dtype_name;
   for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
     if (strcmp(dtypes[i].name, tensor->dtype_name) != 0) continue;
     tensor->dtype = dtypes[i].dtype;
@@ -152,34 +163,43 @@ static int compare_places(const void *left, const void *right) {
   return strcmp(a->name, b->name);
 }
 
-static bool check_overlaps(const struct safetensors *file, struct problem *problem) {
-  const struct stored_tensor *last = NULL;
-  for (size_t i = 0; i < file->count; i++) {
-    const struct stored_tensor *tensor = &file->tensors[i];
-    if (tensor->bytes == 0) continue;
-    if (last != NULL && tensor->data < last->data + last->bytes)
-      return problem_set(problem, "tensors '%.200s' and '%.200s' overlap", last->name, tensor->name);
-    last = tensor;
+/* The format wants the data without gaps, which could hide something, and without overlaps. */
+static bool check_places(const struct model *model, const unsigned char *begin, const unsigned char *end,
+                         struct problem *problem) {
+  const unsigned char *place = begin;
+  for (size_t i = 0; i < model->count; i++) {
+    const struct stored_tensor *tensor = &model->tensors[i];
+    if (tensor->data < place)
+      return problem_set(problem, "tensors '%.200s' and '%.200s' overlap", model->tensors[i - 1].name,
+                         tensor->name);
+    if (tensor->data > place)
+      return problem_set(problem,
+                         "tensor '%.200s' begins at byte %zu of the data; must be %zu, without a gap",
+                         tensor->name, (size_t)(tensor->data - begin), (size_t)(place - begin));
+    place += tensor->bytes;
   }
-  return true;
+  return place == end || problem_set(problem, "the tensors end at byte %zu of the data, but those have %zu",
+                                     (size_t)(place - begin), (size_t)(end - begin));
 }
 
-static bool read_tensors(struct safetensors *file, size_t data_begin, struct problem *problem) {
+static bool read_tensors(const struct safetensors *file, size_t data_begin, struct model *model,
+                         struct problem *problem) {
   const size_t size = json_object_size(file->header);
-  file->tensors = calloc(size + 1, sizeof *file->tensors);
-  if (file->tensors == NULL) return problem_out_of_memory(problem);
+  model->tensors = calloc(size + 1, sizeof *model->tensors);
+  if (model->tensors == NULL) return problem_out_of_memory(problem);
   const char *name;
   json_t *entry;
   json_object_foreach(file->header, name, entry) {
     if (strcmp(name, "__metadata__") == 0) continue;
-    if (!read_entry(name, entry, file, data_begin, &file->tensors[file->count], problem)) return false;
-    file->count++;
+    if (!read_entry(name, entry, file, data_begin, &model->tensors[model->count], problem)) return false;
+    model->count++;
   }
-  qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
-  return check_overlaps(file, problem);
+  qsort(model->tensors, model->count, sizeof *model->tensors, compare_places);
+  return check_places(model, file->map + data_begin, file->map + file->map_bytes, problem);
 }
 
-static bool read_file(const char *path, struct safetensors *file, struct problem *problem) {
+static bool read_file(const char *path, struct safetensors *file, struct model *model,
+                      struct problem *problem) {
   if (!mapping_open(path, LENGTH_BYTES, &file->map, &file->map_bytes, problem)) return false;
   uint64_t length = 0;
   for (int i = LENGTH_BYTES - 1; i >= 0; i--) length = length << 8 | file->map[i];
@@ -189,19 +209,28 @@ static bool read_file(const char *path, struct safetensors *file, struct problem
     return problem_set(problem, "header length is %" PRIu64 ", but %zu bytes follow", length,
                        file->map_bytes - LENGTH_BYTES);
   return parse_header(file, (size_t)length, problem) &&
-         read_tensors(file, LENGTH_BYTES + (size_t)length, problem);
+         read_tensors(file, LENGTH_BYTES + (size_t)length, model, problem);
 }
 
-bool safetensors_open(const char *path, struct safetensors *file, struct problem *problem) {
-  *file = (struct safetensors){0};
-  if (read_file(path, file, problem)) return true;
-  safetensors_close(file);
+bool safetensors_open(const char *path, struct model *model, struct problem *problem) {
+  struct safetensors *file = calloc(1, sizeof *file);
+  *model = (struct model){.file = file};
+  if (file == NULL) return problem_out_of_memory(problem);
+  if (read_file(path, file, model, problem)) return true;
+  safetensors_close(model);
   return false;
 }
 
-void safetensors_close(struct safetensors *file) {
-  free(file->tensors);
+const json_t *safetensors_metadata(const struct model *model) {
+  const struct safetensors *file = model->file;
+  return json_object_get(file->header, "__metadata__");
+}
+
+void safetensors_close(struct model *model) {
+  struct safetensors *file = model->file;
+  free(model->tensors);
   json_decref(file->header);
   if (file->map != NULL) munmap(file->map, file->map_bytes);
-  *file = (struct safetensors){0};
+  free(file);
+  *model = (struct model){0};
 }

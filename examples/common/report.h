@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the program prints: a table for people, JSON and CSV for programs. */
-#ifndef KLDSEL_RANK_REPORT_H
-#define KLDSEL_RANK_REPORT_H
+#ifndef KLDSEL_COMMON_REPORT_H
+#define KLDSEL_COMMON_REPORT_H
 
 #include <stdbool.h>
 
@@ -20,6 +20,10 @@ struct report {
 bool report_table(const struct report *report, struct problem *problem);
 bool report_json(const struct report *report, struct problem *problem);
 bool report_csv(const struct report *report, struct problem *problem);
+
+/* What report_json() prints but for the file's name, as one line for a model's metadata, in new memory; NULL
+ * without memory. */
+char *report_record(const struct report *report);
 
 /* What stands below the table; `skipped` is the layers_skipped_text(). */
 void report_notes(const struct report *report, const char *skipped);

@@ -67,15 +67,28 @@ static json_t *model_of(const char *path) {
   return model;
 }
 
-bool report_json(const struct report *report, struct problem *problem) {
+static json_t *root_of(const struct report *report) {
   const struct options *options = report->options;
-  json_t *root = json_pack(
-      "{s:o, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:f, s:s, s:s}", "model", model_of(options->file),
-      "method", options_method_name(options), "reference", options_reference_name(options), "layers",
-      layers_of(report), "skipped", skipped_of(report->layers), "order", options_order_name(options),
-      "granularity", options_granularity_name(options), "distribution", options_distribution_name(options),
-      "alignment", options_alignment_name(options), "temperature", options->temperature, "layout",
-      options_layout_name(options), "version", kldsel_version_string());
+  return json_pack("{s:o, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:f, s:s, s:s}", "model",
+                   model_of(options->file), "method", options_method_name(options), "reference",
+                   options_reference_name(options), "layers", layers_of(report), "skipped",
+                   skipped_of(report->layers), "order", options_order_name(options), "granularity",
+                   options_granularity_name(options), "distribution", options_distribution_name(options),
+                   "alignment", options_alignment_name(options), "temperature", options->temperature,
+                   "layout", options_layout_name(options), "version", kldsel_version_string());
+}
+
+char *report_record(const struct report *report) {
+  json_t *root = root_of(report);
+  if (root == NULL) return NULL;
+  json_object_del(root, "model");
+  char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
+  json_decref(root);
+  return text;
+}
+
+bool report_json(const struct report *report, struct problem *problem) {
+  json_t *root = root_of(report);
   if (root == NULL) return problem_out_of_memory(problem);
   char *text = json_dumps(root, JSON_FLAGS);
   json_decref(root);

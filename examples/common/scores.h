@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Layers to scores: where this program uses the library. */
-#ifndef KLDSEL_RANK_SCORES_H
-#define KLDSEL_RANK_SCORES_H
+#ifndef KLDSEL_COMMON_SCORES_H
+#define KLDSEL_COMMON_SCORES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "methods.h"
+#include "text.h"
 
 /* The first choice of each is the default. */
 struct choice {
@@ -66,10 +67,12 @@ static bool choose_method(const char *text, int *method, struct problem *problem
 
 /* Reads a whole number, or with `real` any number, that all of the text but `suffix` makes up. */
 static bool read_number(const char *text, const char *suffix, bool real, double *number) {
+  /* The C library reads hexadecimal digits and blanks in front, too. */
+  const size_t length = strspn(text, "+-.eE0123456789");
   char *end;
   errno = 0;
   *number = real ? strtod(text, &end) : (double)strtoll(text, &end, 10);
-  return errno == 0 && end != text && strcmp(end, suffix) == 0 && isfinite(*number);
+  return errno == 0 && end == text + length && end != text && strcmp(end, suffix) == 0 && isfinite(*number);
 }
 
 static bool read_temperature(const char *text, double *temperature, struct problem *problem) {
@@ -103,10 +106,10 @@ static bool read_select(const char *text, struct options *options, struct proble
   return true;
 }
 
-static void print_version(void) {
+static void print_version(const char *program) {
   char build[256];
   kldsel_build_info(build, sizeof build);
-  printf("kldsel-rank %d.%d.%d with libkldsel %s\n%s\n", KLDSEL_VERSION_MAJOR, KLDSEL_VERSION_MINOR,
+  printf("%s %d.%d.%d with libkldsel %s\n%s\n", program, KLDSEL_VERSION_MAJOR, KLDSEL_VERSION_MINOR,
          KLDSEL_VERSION_PATCH, kldsel_version_string(), build);
 }
 
@@ -125,9 +128,19 @@ enum key {
   KEY_JSON,
   KEY_CSV,
   KEY_VERBOSE,
+  KEY_OUTPUT,
+  KEY_SAFETENSORS,
+  KEY_FREEZE_LIST,
   KEY_HELP,
   KEY_VERSION
 };
+
+static bool set_path(const char *option, const char *text, char **path, struct problem *problem) {
+  if (*text == '\0') return problem_set(problem, "--%s '': must name a file", option);
+  free(*path);
+  *path = strdup(text);
+  return *path != NULL || problem_out_of_memory(problem);
+}
 
 static bool set_option(int key, const char *text, struct options *options, struct problem *problem) {
   switch (key) {
@@ -161,21 +174,45 @@ static bool set_option(int key, const char *text, struct options *options, struc
   case KEY_CSV:
     options->format = key == KEY_JSON ? FORMAT_JSON : FORMAT_CSV;
     return true;
+  case KEY_OUTPUT:
+    return set_path("output", text, &options->output, problem);
+  case KEY_SAFETENSORS:
+    return set_path("safetensors", text, &options->safetensors, problem);
+  case KEY_FREEZE_LIST:
+    return set_path("freeze-list", text, &options->freeze_list, problem);
   default:
     options->verbose = true;
     return true;
   }
 }
 
-static enum options_result parse(poptContext context, struct options *options, struct problem *problem) {
+static bool same_path(const char *one, const char *other) {
+  return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
+
+/* What each option alone cannot tell. */
+static bool check_paths(const struct options *options, struct problem *problem) {
+  if (same_path(options->output, options->safetensors))
+    return problem_set(problem, "--output and --safetensors are both '%.200s'", options->output);
+  if (same_path(options->freeze_list, options->output) ||
+      same_path(options->freeze_list, options->safetensors))
+    return problem_set(problem, "--freeze-list and a model are both '%.200s'", options->freeze_list);
+  if (options->freeze_list != NULL && options->select_count < 0 && options->select_share < 0.0)
+    return problem_set(problem, "--freeze-list needs --select, which tells how many layers to train");
+  return true;
+}
+
+static enum options_result parse(const struct format *format, poptContext context, struct options *options,
+                                 struct problem *problem) {
   int key;
   while ((key = poptGetNextOpt(context)) > 0) {
     if (key == KEY_HELP) {
       poptPrintHelp(context, stdout, 0);
+      if (format->help != NULL) printf("\n%s", format->help);
       return OPTIONS_DONE;
     }
     if (key == KEY_VERSION) {
-      print_version();
+      print_version(format->program);
       return OPTIONS_DONE;
     }
     char *text = poptGetOptArg(context);
@@ -192,16 +229,16 @@ static enum options_result parse(poptContext context, struct options *options, s
     problem_set(problem, "'%.200s': is one file too many", excess);
   else if ((options->file = strdup(file)) == NULL)
     problem_out_of_memory(problem);
-  else
+  else if (check_paths(options, problem))
     return OPTIONS_RUN;
   return OPTIONS_WRONG;
 }
 
-enum options_result options_parse(int argc, const char **argv, struct options *options,
-                                  struct problem *problem) {
+enum options_result options_parse(const struct format *format, int argc, const char **argv,
+                                  struct options *options, struct problem *problem) {
   *options = (struct options){
       .method = METHOD_DEFAULT, .temperature = 1.0, .select_count = -1, .select_share = -1.0};
-  const struct poptOption table[] = {
+  struct poptOption ranking[] = {
       {"method", 'm', POPT_ARG_STRING, NULL, KEY_METHOD,
        "cosine-SIGN, kl-SIGN or share-SIGN with SIGN all, positive, negative or positive-negative (share: "
        "positive "
@@ -234,14 +271,28 @@ enum options_result options_parse(int argc, const char **argv, struct options *o
       {"help", 'h', POPT_ARG_NONE, NULL, KEY_HELP, "print this", NULL},
       {"version", 'V', POPT_ARG_NONE, NULL, KEY_VERSION, "print the versions", NULL},
       POPT_TABLEEND};
-  poptContext context = poptGetContext("kldsel-rank", argc, argv, table, 0);
-  if (context == NULL) {
+  const struct poptOption writing[] = {
+      {"output", 'O', POPT_ARG_STRING, NULL, KEY_OUTPUT,
+       "write the model in its own format, with the ranking in its metadata", "FILE"},
+      {"safetensors", 'S', POPT_ARG_STRING, NULL, KEY_SAFETENSORS,
+       "write all of its tensors as safetensors, with the ranking in the metadata", "FILE"},
+      {"freeze-list", 'F', POPT_ARG_STRING, NULL, KEY_FREEZE_LIST,
+       "write which layers to train and which to freeze, by --select; JSON for kldsel.freeze() in Python",
+       "FILE"},
+      {NULL, '\0', POPT_ARG_INCLUDE_TABLE, ranking, 0, "Ranking and report:", NULL},
+      POPT_TABLEEND};
+  poptContext context =
+      poptGetContext(format->program, argc, argv, format->write != NULL ? writing : ranking, 0);
+  char *usage = text_format("[OPTION...] FILE.%s", format->suffix);
+  enum options_result result = OPTIONS_WRONG;
+  if (context == NULL || usage == NULL) {
     problem_out_of_memory(problem);
-    return OPTIONS_WRONG;
+  } else {
+    poptSetOtherOptionHelp(context, usage);
+    result = parse(format, context, options, problem);
   }
-  poptSetOtherOptionHelp(context, "[OPTION...] FILE.safetensors");
-  const enum options_result result = parse(context, options, problem);
   poptFreeContext(context);
+  free(usage);
   return result;
 }
 
@@ -252,6 +303,9 @@ static void free_patterns(char **patterns) {
 
 void options_free(struct options *options) {
   free(options->file);
+  free(options->output);
+  free(options->safetensors);
+  free(options->freeze_list);
   free_patterns(options->include);
   free_patterns(options->exclude);
 }

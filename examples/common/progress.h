@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A line on stderr that tells how far a long computation is. */
-#ifndef KLDSEL_RANK_PROGRESS_H
-#define KLDSEL_RANK_PROGRESS_H
+#ifndef KLDSEL_COMMON_PROGRESS_H
+#define KLDSEL_COMMON_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
