@@ -22,7 +22,12 @@ INLINE f64v power_of_two(f64v shifted) {
  * than 2^-55, r + r^2 (...) rounds by 2^-55, and adding 1 by half a unit of the result, which is above 0.7:
  * less than 1.25 units in all. The scaling is exact but for results that are subnormal, where it rounds once
  * more, by half a unit. */
-INLINE f64v exponential(f64v x) {
+struct reduced {
+  f64v less_one;   /* exp(r) - 1 */
+  f64v half, rest; /* 2^half 2^rest = 2^k: in two steps, as 2^k itself may be out of range */
+};
+
+INLINE struct reduced reduce(f64v x) {
   const double to_integer = 0x1.8p52, ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
   static const double factorials[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
                                       1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
@@ -34,10 +39,20 @@ INLINE f64v exponential(f64v x) {
   f64v r = (x - k * ln2_high) - k * ln2_low;
   f64v series = every(factorials[0]);
   for (size_t i = 1; i < sizeof factorials / sizeof *factorials; i++) series = series * r + factorials[i];
-  f64v result = 1.0 + (r + r * r * series);
-  /* In two steps: 2^k itself may be out of range. */
   f64v half = k * 0.5 + to_integer, rest = (k - (half - to_integer)) + to_integer;
-  return result * power_of_two(half) * power_of_two(rest);
+  return (struct reduced){r + r * r * series, power_of_two(half), power_of_two(rest)};
+}
+
+INLINE f64v exponential(f64v x) {
+  struct reduced reduced = reduce(x);
+  return (1.0 + reduced.less_one) * reduced.half * reduced.rest;
+}
+
+/* exp(x) - 1, for x of no more than 700: near 0, where k is 0, to as many digits as x has. */
+INLINE f64v exponential_less_one(f64v x) {
+  struct reduced reduced = reduce(x);
+  f64v power = reduced.half * reduced.rest;
+  return reduced.less_one * power + (power - 1.0);
 }
 
 /* exp(-d) - 1 + d. Near 0 as d^2/2 (1 - d/3 (1 - d/4 (...))), whose terms left out are below 2^-58 of it. */
@@ -132,6 +147,11 @@ INLINE void term_exponential(f64v x, const double *parameters, f64v *terms) {
   terms[0] = exponential(x);
 }
 
+INLINE void term_less_one(f64v x, const double *parameters, f64v *terms) {
+  (void)parameters;
+  terms[0] = exponential_less_one(x);
+}
+
 INLINE void term_excess(f64v x, const double *parameters, f64v *terms) {
   (void)parameters;
   terms[0] = excess_of(-x, exponential(x));
@@ -223,20 +243,24 @@ static void scale(const double *x, size_t n, double center, double temperature, 
 }
 
 static void log_densities(double *x, size_t n, double temperature) {
-  double lowest, highest;
+  double lowest, highest, less_one;
   range(x, n, &lowest, &highest);
   scale(x, n, highest, temperature, x);
-  double log_mean = log(sum_exponentials(x, n) / (double)n);
+  sum_terms(term_less_one, 1, NULL, x, n, &less_one);
+  less_one /= (double)n;
+  /* Near 0 its digits count, near -1 those of the mean. */
+  double log_mean = less_one > -0.5 ? log1p(less_one) : log(sum_exponentials(x, n) / (double)n);
   for (size_t i = 0; i < n; i++) x[i] -= log_mean;
 }
 
 /* For so many columns as a vector has. */
 INLINE f64v column_moments(const double *l, size_t row_stride, size_t rows, double *mean_density,
                            double *mean_log) {
+  /* Less one: densities near 1, of a high temperature, differ in digits that they themselves do not have. */
   f64v logs[MOST_ROWS], densities[MOST_ROWS], density_sum = {0}, log_sum = {0}, products = {0};
   for (size_t r = 0; r < rows; r++) {
     logs[r] = load_f64(l + r * row_stride);
-    densities[r] = exponential(logs[r]);
+    densities[r] = exponential_less_one(logs[r]);
     log_sum += logs[r];
     density_sum += densities[r];
   }

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare.h"
-#include "expected.h"
-#include "forms.h"
+#include "../compare.h"
+#include "../expected.h"
+#include "../forms.h"
 #include "input.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "support.h"
+
 
 void take_bytes(struct input *input, void *memory, size_t size) {
   size_t n = size < input->left ? size : input->left;

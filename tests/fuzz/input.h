@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "support.h"
+#include "../support.h"
 
 /** The fuzzer's bytes, used from the front; where none is left, everything is 0. */
 struct input {
