@@ -5,25 +5,26 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root build=$root/build/fuzz
-seconds=60
+seconds=60 seed=0
 targets=()
 
 usage() {
     cat <<'TEXT'
-Usage: fuzz.sh [TARGET...] [--seconds N]
+Usage: fuzz.sh [TARGET...] [--seconds N] [--seed N]
 
 Builds the fuzz targets of tests/fuzz/ (needs clang), runs each, by default all, over its corpus in tests/fuzz/corpus/
 and then for N seconds (60; 0 for the corpus alone) over what it makes of that, and prints executions, edges (cov) and
 features (ft). An input that breaks a promise ends with status 1; it lies in build/fuzz/findings/. What an earlier run
-has found, in build/fuzz/corpus/, is where the next one goes on.
+has found, in build/fuzz/corpus/, is where the next one goes on; with --seed other than 0, inputs are made in the same order
+as long as that is the same.
 TEXT
 }
 
 while (($#)); do
     case $1 in
-        --seconds)
-            [[ ${2:-} =~ ^[0-9]+$ ]] || { printf 'fuzz: --seconds needs a number\n' >&2 && exit 2; }
-            seconds=$2
+        --seconds | --seed)
+            [[ ${2:-} =~ ^[0-9]+$ ]] || { printf 'fuzz: %s needs a number\n' "$1" >&2 && exit 2; }
+            printf -v "${1#--}" '%s' "$2"
             shift
             ;;
         --help | -h) usage && exit ;;
@@ -52,7 +53,7 @@ for target in "${targets[@]}"; do
     [[ -x $program ]] || { printf 'fuzz: no target %s\n' "$target" >&2 && exit 2; }
     found=$build/corpus/$target committed=$root/tests/fuzz/corpus/$target log=$build/$target.log
     mkdir -p "$found"
-    options=(-max_len=1024 -len_control=0 -artifact_prefix="$build/findings/$target-")
+    options=(-max_len=1024 -len_control=0 -seed="$seed" -artifact_prefix="$build/findings/$target-")
     dictionary=$root/tests/fuzz/$target.dict
     [[ ! -f $dictionary ]] || options+=(-dict="$dictionary")
     "$program" "${options[@]}" -runs=0 "$committed" >"$log" 2>&1 || { cat "$log" >&2 && exit 1; }

@@ -11,7 +11,7 @@ packages=(
 # What .ci/run needs on top.
 readonly ci=(
     clang clang-format clang-tidy clang-tools cppcheck abigail-tools valgrind libc6-dbg gcovr doxygen shellcheck ca-certificates
-    python3-venv
+    python3-venv libclang-rt-dev
 )
 # What its stages for other processors need on top of that; see also sysroot.sh.
 readonly cross=(gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-s390x-linux-gnu qemu-user)

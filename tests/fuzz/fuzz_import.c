@@ -43,7 +43,7 @@ static void check_export(const kldsel_profile *profile, const double *values, si
   size_t length = 0;
   ck_assert(attempt(kldsel_profile_export(profile, NULL, 0, &length)));
   ck_assert_uint_eq(length, n);
-  double *again = malloc(n * sizeof *again);
+  double *again = malloc(n * sizeof *again + 1);
   ck_assert_ptr_nonnull(again);
   ck_assert(attempt(kldsel_profile_export(profile, again, n, &length)));
   for (size_t i = 0; i < n; i++)
