@@ -15,8 +15,8 @@ Usage: fuzz.sh [TARGET...] [--seconds N] [--seed N]
 Builds the fuzz targets of tests/fuzz/ (needs clang), runs each, by default all, over its corpus in tests/fuzz/corpus/
 and then for N seconds (60; 0 for the corpus alone) over what it makes of that, and prints executions, edges (cov) and
 features (ft). An input that breaks a promise ends with status 1; it lies in build/fuzz/findings/. What an earlier run
-has found, in build/fuzz/corpus/, is where the next one goes on; with --seed other than 0, inputs are made in the same order
-as long as that is the same.
+has found, in build/fuzz/corpus/, is where the next one goes on; as long as that is the same, a --seed other than 0 makes
+the same inputs.
 TEXT
 }
 
@@ -38,7 +38,7 @@ mkdir -p "$build/findings"
 if [[ ! -f $build/build.ninja ]]; then
     # Libraries with sanitizers cannot promise that every symbol is defined.
     CC=clang meson setup "$build" "$root" -Dfuzzing=enabled -Dbenchmarks=disabled -Ddocs=disabled \
-        -Ddefault_library=static -Db_sanitize=address,undefined -Db_lundef=false \
+        -Ddefault_library=static -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false \
         -Dc_args=-fno-sanitize-recover=all >"$build/log"
 fi
 ninja -C "$build" fuzzers >"$build/log" || { cat "$build/log" >&2 && exit 1; }

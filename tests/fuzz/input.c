@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-
-
 void take_bytes(struct input *input, void *memory, size_t size) {
   size_t n = size < input->left ? size : input->left;
   memset(memory, 0, size);
