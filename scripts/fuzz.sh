@@ -15,8 +15,8 @@ Usage: fuzz.sh [TARGET...] [--seconds N] [--seed N]
 Builds the fuzz targets of tests/fuzz/ (needs clang), runs each, by default all, over its corpus in tests/fuzz/corpus/
 and then for N seconds (60; 0 for the corpus alone) over what it makes of that, and prints executions, edges (cov) and
 features (ft). An input that breaks a promise ends with status 1; it lies in build/fuzz/findings/. What an earlier run
-has found, in build/fuzz/corpus/, is where the next one goes on; as long as that is the same, a --seed other than 0 makes
-the same inputs.
+has found, in build/fuzz/corpus/, is where the next one goes on; as long as that is the same, a --seed other than 0
+makes the same inputs.
 TEXT
 }
 
