@@ -26,7 +26,13 @@ enum {
  * than 2^-55, r + r^2 (...) rounds by 2^-55, and adding 1 by half a unit of the result, which is above 0.7:
  * less than 1.25 units in all. The scaling is exact but for results that are subnormal, where it rounds once
  * more, by half a unit. */
-INLINE void exponentials_of(const f64v *x, int count, f64v *to) {
+struct reduced {
+  f64v less_one[TOGETHER]; /* exp(r) - 1 */
+  f64v half[TOGETHER],
+      rest[TOGETHER]; /* 2^half 2^rest = 2^k: in two steps, as 2^k itself may be out of range */
+};
+
+INLINE void reduce(const f64v *x, int count, struct reduced *to) {
   const double to_integer = 0x1.8p52, ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
   static const double factorials[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
                                       1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
@@ -43,10 +49,26 @@ INLINE void exponentials_of(const f64v *x, int count, f64v *to) {
   for (size_t i = 1; i < sizeof factorials / sizeof *factorials; i++)
     for (int u = 0; u < count; u++) series[u] = series[u] * r[u] + factorials[i];
   for (int u = 0; u < count; u++) {
-    f64v result = 1.0 + (r[u] + r[u] * r[u] * series[u]);
-    /* In two steps: 2^k itself may be out of range. */
     f64v half = k[u] * 0.5 + to_integer, rest = (k[u] - (half - to_integer)) + to_integer;
-    to[u] = result * power_of_two(half) * power_of_two(rest);
+    to->less_one[u] = r[u] + r[u] * r[u] * series[u];
+    to->half[u] = power_of_two(half);
+    to->rest[u] = power_of_two(rest);
+  }
+}
+
+INLINE void exponentials_of(const f64v *x, int count, f64v *to) {
+  struct reduced reduced;
+  reduce(x, count, &reduced);
+  for (int u = 0; u < count; u++) to[u] = (1.0 + reduced.less_one[u]) * reduced.half[u] * reduced.rest[u];
+}
+
+/* exp(x) - 1, for x of no more than 700: near 0, where k is 0, to as many digits as x has. */
+INLINE void exponentials_less_one_of(const f64v *x, int count, f64v *to) {
+  struct reduced reduced;
+  reduce(x, count, &reduced);
+  for (int u = 0; u < count; u++) {
+    f64v power = reduced.half[u] * reduced.rest[u];
+    to[u] = reduced.less_one[u] * power + (power - 1.0);
   }
 }
 
@@ -235,6 +257,13 @@ INLINE void term_exponential(const f64v *x, int count, const double *parameters,
   for (int u = 0; u < count; u++) terms[u][0] = densities[u];
 }
 
+INLINE void term_less_one(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  (void)parameters;
+  f64v less_one[TOGETHER];
+  exponentials_less_one_of(x, count, less_one);
+  for (int u = 0; u < count; u++) terms[u][0] = less_one[u];
+}
+
 INLINE void term_excess(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
   f64v excesses[TOGETHER];
@@ -333,20 +362,24 @@ static void scale(const double *x, size_t n, double center, double temperature, 
 }
 
 static void log_densities(double *x, size_t n, double temperature) {
-  double lowest, highest;
+  double lowest, highest, less_one;
   range(x, n, &lowest, &highest);
   scale(x, n, highest, temperature, x);
-  double log_mean = log(sum_exponentials(x, n) / (double)n);
+  sum_terms(term_less_one, 1, NULL, x, n, &less_one);
+  less_one /= (double)n;
+  /* Near 0 its digits count, near -1 those of the mean. */
+  double log_mean = less_one > -0.5 ? log1p(less_one) : log(sum_exponentials(x, n) / (double)n);
   for (size_t i = 0; i < n; i++) x[i] -= log_mean;
 }
 
 /* For so many columns as a vector has. */
 INLINE f64v column_moments(const double *l, size_t row_stride, size_t rows, double *mean_density,
                            double *mean_log) {
+  /* Less one: densities near 1, of a high temperature, differ in digits that they themselves do not have. */
   f64v logs[MOST_ROWS], densities[MOST_ROWS], density_sum = {0}, log_sum = {0}, products = {0};
   for (size_t r = 0; r < rows; r++) {
     logs[r] = load_f64(l + r * row_stride);
-    densities[r] = exponential(logs[r]);
+    exponentials_less_one_of(&logs[r], 1, &densities[r]);
     log_sum += logs[r];
     density_sum += densities[r];
   }

@@ -36,8 +36,8 @@ struct exponential_kernels {
   void (*spread)(const double *x, size_t n, double center, double temperature, struct spread *spread);
   /* x becomes its log densities: x / temperature less ln(mean(exp(x / temperature))). */
   void (*log_densities)(double *x, size_t n, double temperature);
-  /* Over the rows of l[rows][n], row_stride doubles apart, by column: the means of exp(l) and of l; and the
-   * sum over columns and rows of the products of their deviations from these means. */
+  /* Over the rows of l[rows][n], row_stride doubles apart, by column: the means of exp(l) - 1 and of l; and
+   * the sum over columns and rows of the products of their deviations from these means. */
   double (*row_moments)(const double *l, size_t row_stride, size_t rows, size_t n, double *mean_density,
                         double *mean_log);
 };

@@ -34,10 +34,11 @@ kldsel_status kldsel_pairs_count(int64_t filters, int sign, size_t *count) {
 /* The divergence within is the mean over ordered pairs of rows x != y of sum_k p_xk (l_xk - l_yk), with l =
  * ln p. That is 1/(M - 1) times the sum over columns k and rows x of (p_xk - mean p_k)(l_xk - mean l_k): a
  * covariance, which needs no difference of large sums if every tile takes it about its own means and the
- * tiles are then merged (Chan, Golub and LeVeque 1979). p and l are those of densities, M p and ln(M p). */
+ * tiles are then merged (Chan, Golub and LeVeque 1979). p and l are those of densities, M p - 1 and ln(M p).
+ */
 struct within {
   int64_t rows_seen;
-  double *mean_density; /* [M] */
+  double *mean_density; /* [M], less one */
   double *mean_log;     /* [M] */
   struct sum covariance;
 };

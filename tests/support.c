@@ -15,7 +15,7 @@ static const uint64_t ALIVE = 0x616c6976656d656dU;
 struct memory test_memory;
 kldsel_options *test_options;
 
-/* ---- main ---- */
+/* ---- where tests run ---- */
 
 bool test_quick(void) {
   const char *value = getenv("KLDSEL_TEST_QUICK");
@@ -31,21 +31,6 @@ const char *cpu_level_name(int32_t level) {
   ck_assert_int_gt(level, 0);
   ck_assert_uint_lt((size_t)level, COUNT(names));
   return names[level];
-}
-
-int main(void) {
-  /* Check's own default of 4 s is too short under valgrind; meson has a limit for the whole file. */
-  if (setenv("CK_DEFAULT_TIMEOUT", "600", 0) != 0) {
-    perror("setenv");
-    return EXIT_FAILURE;
-  }
-  SRunner *runner = srunner_create(test_suite());
-  srunner_run_all(runner, CK_ENV);
-  int run = srunner_ntests_run(runner);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  /* A suite that ran nothing has shown nothing. */
-  return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- statuses and messages ---- */
@@ -143,7 +128,7 @@ void memory_release(void *user, void *pointer) {
   free(block);
 }
 
-static void setup(void) {
+void start_options(void) {
   atomic_store(&test_memory.live, 0);
   atomic_store(&test_memory.calls, 0);
   atomic_store(&test_memory.bytes, 0);
@@ -154,17 +139,10 @@ static void setup(void) {
   assert_ok(kldsel_options_create(memory_allocate, memory_release, &test_memory, &test_options));
 }
 
-static void teardown(void) {
+void end_options(void) {
   kldsel_options_free(test_options);
   test_options = NULL;
   ck_assert_uint_eq(atomic_load(&test_memory.live), 0);
-}
-
-TCase *add_case(Suite *suite, const char *name) {
-  TCase *tests = tcase_create(name);
-  tcase_add_checked_fixture(tests, setup, teardown);
-  suite_add_tcase(suite, tests);
-  return tests;
 }
 
 void set_int(int32_t key, int64_t value) {

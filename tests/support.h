@@ -15,7 +15,7 @@
 
 #include "kldsel/kldsel.h"
 
-/** Each test file defines its suite; main() in support.c runs it. */
+/** Each test file defines its suite; main() in suite.c runs it. */
 Suite *test_suite(void);
 
 /** True where KLDSEL_TEST_QUICK is set: slow checkers (valgrind, sanitizers) want smaller sizes. */
@@ -95,6 +95,11 @@ void memory_release(void *user, void *memory);
 extern struct memory test_memory;
 /** Options with every default and the counting allocator; made anew for each test. */
 extern kldsel_options *test_options;
+
+/** Makes test_options anew, and counts from 0. */
+void start_options(void);
+/** Frees them; every block must have been given back. */
+void end_options(void);
 
 /** A test case whose tests start with fresh test_options and end with every block given back. */
 TCase *add_case(Suite *suite, const char *name);

@@ -230,16 +230,21 @@ static size_t temperature_count(void) {
   return test_quick() ? 1 : COUNT(temperatures);
 }
 
-static void check_and_free(const char *title, struct layer *layers, size_t count, size_t n_temperatures,
-                           bool promised) {
+static void check_and_free_at(const char *title, struct layer *layers, size_t count, const double *at,
+                              size_t n_temperatures, bool promised) {
   outright = promised;
   failures = 0;
   for (int d = 1; d < DISTRIBUTIONS; d++)
     for (size_t r = 0; r < COUNT(seen[d]); r++) seen[d][r] = (struct seen){.measure = seen[d][r].measure};
-  check_network(layers, count, temperatures, n_temperatures);
+  check_network(layers, count, at, n_temperatures);
   for (size_t l = 0; l < count; l++) layer_free(&layers[l]);
   print_seen(title);
   ck_assert_msg(failures == 0, "%d disagreements with the definition", failures);
+}
+
+static void check_and_free(const char *title, struct layer *layers, size_t count, size_t n_temperatures,
+                           bool promised) {
+  check_and_free_at(title, layers, count, temperatures, n_temperatures, promised);
 }
 
 /* Every pattern with one filter count, so that alignment by index compares them all. */
@@ -304,6 +309,16 @@ START_TEST(alike_layers_agree) {
 }
 END_TEST
 
+/* At a high temperature every distribution is almost uniform, and what they differ by has all its digits. */
+START_TEST(high_temperatures_agree) {
+  static const double high[] = {1000, 1e6};
+  struct layer layers[3] = {layer_create(PATTERN_UNIFORM, 4, 2, 3, 5),
+                            layer_create(PATTERN_TRAINED, 4, 3, 9, 5),
+                            layer_create(PATTERN_HEAVY_TAILED, 4, 2, 2, 5)};
+  check_and_free_at("High temperatures", layers, COUNT(layers), high, COUNT(high), false);
+}
+END_TEST
+
 /* The bundled network agrees to the promised 1e-12 outright. */
 START_TEST(bundled_network_agrees) {
   size_t count = 0;
@@ -325,6 +340,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, shapes_agree);
   tcase_add_test(tests, sizes_agree);
   tcase_add_test(tests, alike_layers_agree);
+  tcase_add_test(tests, high_temperatures_agree);
   tcase_add_test(tests, bundled_network_agrees);
   return suite;
 }

@@ -172,6 +172,32 @@ START_TEST(no_matrix_is_allocated) {
 }
 END_TEST
 
+/* At a high temperature a divergence is half a variance, over the square of the temperature. */
+START_TEST(divergence_within_falls_as_the_square_of_a_high_temperature) {
+  static const double temperatures[] = {1e6, 1e9, 1e16, 1e100};
+  const double values[] = {1, 2, -3, 4, 0.5, -6, 7, 8, 9, -1, 2, 3, 5, -7, 0.25};
+  kldsel_tensor *tensor = matrix_view(values, 5, 3);
+  set_int(KLDSEL_OPTION_MEASURE, KLDSEL_MEASURE_KL);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  double squares = 0;
+  for (size_t t = 0; t < COUNT(temperatures); t++) {
+    set_double(KLDSEL_OPTION_TEMPERATURE, temperatures[t]);
+    kldsel_ranking *ranking = NULL;
+    double score = 0;
+    assert_ok(kldsel_rank_tensors(&tensor, 1, NULL, NULL, test_options, &ranking));
+    assert_ok(kldsel_ranking_layer(ranking, 0, &score, NULL, NULL, NULL));
+    kldsel_ranking_free(ranking);
+    double scaled = score * temperatures[t] * temperatures[t];
+    if (t == 0) squares = scaled;
+    ck_assert_double_gt(scaled, 0.01);
+    /* What is left out is of the order of one over the temperature. */
+    ck_assert_msg(fabs(scaled - squares) <= 1e-5 * squares, "at %g: %.17g, not %.17g", temperatures[t],
+                  scaled, squares);
+  }
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("pairs");
   TCase *tests = add_case(suite, "pairs");
@@ -179,5 +205,6 @@ Suite *test_suite(void) {
   tcase_add_test(tests, pairs_are_in_order);
   tcase_add_test(tests, streamed_is_as_kept);
   tcase_add_test(tests, no_matrix_is_allocated);
+  tcase_add_test(tests, divergence_within_falls_as_the_square_of_a_high_temperature);
   return suite;
 }

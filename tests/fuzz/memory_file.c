@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* memfd_create() */
+#include "memory_file.h"
+
+#include <layers.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "input.h"
+
+enum {
+  MOST_WEIGHTS = 4096
+};
+
+struct memory_file memory_file_create(void) {
+  struct memory_file file = {.descriptor = memfd_create("fuzz", MFD_CLOEXEC)};
+  ck_assert_int_ge(file.descriptor, 0);
+  snprintf(file.path, sizeof file.path, "/proc/self/fd/%d", file.descriptor);
+  return file;
+}
+
+void memory_file_fill(const struct memory_file *file, const uint8_t *bytes, size_t size) {
+  ck_assert_int_eq(ftruncate(file->descriptor, 0), 0);
+  ck_assert_int_eq(pwrite(file->descriptor, bytes, size, 0), (ssize_t)size);
+}
+
+void expect_reason(const struct problem *problem) {
+  ck_assert(problem->text[0] != '\0' && strlen(problem->text) < sizeof problem->text);
+}
+
+static void touch(const struct stored_tensor *tensor) {
+  ck_assert_ptr_nonnull(tensor->name);
+  ck_assert_ptr_nonnull(tensor->dtype_name);
+  volatile unsigned char seen = 0;
+  for (size_t i = 0; i < tensor->bytes; i++) seen = (unsigned char)(seen ^ tensor->data[i]);
+}
+
+static void rank(const struct layers *layers) {
+  int64_t weights = 0;
+  for (size_t l = 0; l < layers->count; l++) {
+    int64_t filters = layers->layers[l].filters, elements = layers->layers[l].elements;
+    ck_assert(filters > 0 && elements > 0);
+    if (filters > MOST_WEIGHTS || elements > MOST_WEIGHTS / filters) return;
+    weights += filters * elements;
+  }
+  if (weights > MOST_WEIGHTS) return;
+  kldsel_ranking *ranking = NULL;
+  if (attempt(kldsel_rank_tensors(layers->tensors, layers->count, NULL, NULL, test_options, &ranking)))
+    kldsel_ranking_free(ranking);
+}
+
+void try_model(const struct model *model, bool in_order) {
+  for (size_t i = 0; i < model->count; i++) touch(&model->tensors[i]);
+  struct problem problem = {""};
+  if (!model_check_names(model, &problem)) {
+    expect_reason(&problem);
+    return;
+  }
+  const struct options options = {.dense = true};
+  struct layers layers;
+  if (!layers_choose(model, &options, in_order, &layers, &problem)) {
+    expect_reason(&problem);
+    return;
+  }
+  ck_assert_uint_eq(layers.count + layers.skipped_count, model->count);
+  rank(&layers);
+  layers_free(&layers);
+}
