@@ -76,9 +76,12 @@ class HostileTest(ProgramTest):
                 memory, done = self.most_memory(path)
                 self.assertIn(says, self.check_failure(done))
                 # The file, mapped, and its text in a buffer that doubles; the tree of two million values.
-                self.assertLess(memory, 600_000_000)
+                # A sanitizer keeps books of its own.
+                if "KLDSEL_TEST_SANITIZED" not in os.environ:
+                    self.assertLess(memory, 600_000_000)
 
     @unittest.skipUnless(os.environ.get("KLDSEL_TEST_SHRINK"), "no library that shrinks files")
+    @unittest.skipIf(os.environ.get("KLDSEL_RANK_WRAPPER"), "the wrapper would read the shortened file too")
     def test_shortened_while_read(self):
         shape = [64, 64, 32]
         path = self.write(network(("conv", "F32", shape, [1.0, -2.0] * (math.prod(shape) // 2))))
