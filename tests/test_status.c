@@ -92,7 +92,7 @@ END_TEST
 
 /* Each error that is about one of several layers tells which. */
 START_TEST(an_error_tells_its_layer) {
-  const double good[] = {1, -2, 3, 4, 5, -6}, bad[] = {1, -2, NAN, 4, 5, -6};
+  const double good[] = {1, -2, 3, 4, 5, -6}, bad[] = {1, -2, (double)NAN, 4, 5, -6};
   kldsel_tensor *tensors[] = {matrix_view(good, 3, 2), matrix_view(good, 2, 3), matrix_view(bad, 3, 2)};
   kldsel_profile *profiles[] = {profile_of(tensors[0]), profile_of(tensors[1]), NULL};
   kldsel_tensor *given[] = {tensors[2], NULL, NULL};
