@@ -122,7 +122,7 @@ START_TEST(streamed_is_as_kept) {
                                           PATTERN_ZEROS,      PATTERN_HUGE};
   const double temperatures[] = {nextafter(0.125, 0), 0.125, 1, 30};
   set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
-  for (size_t p = 0; p < COUNT(patterns); p++) {
+  for (size_t p = 0; p < COUNT(patterns); p += test_quick() ? 3 : 1) {
     struct layer layer = layer_create(patterns[p], 101, 3, 9, 261);
     kldsel_tensor *tensor = layer_view(&layer);
     kldsel_profile *profile = profile_of(tensor);
@@ -149,15 +149,12 @@ END_TEST
 
 /* No allocation comes near M x M doubles unless a profile is to hold them. */
 START_TEST(no_matrix_is_allocated) {
-  enum {
-    FILTERS = 2000,
-    MATRIX_BYTES = FILTERS * FILTERS * 8
-  };
-  static double weights[2 * FILTERS];
-  for (int i = 0; i < 2 * FILTERS; i++) weights[i] = sin(i * 3.7);
-  kldsel_tensor *tensor = matrix_view(weights, FILTERS, 2);
+  static double weights[2 * 2000];
+  for (size_t i = 0; i < COUNT(weights); i++) weights[i] = sin((double)i * 3.7);
+  size_t filters = test_quick() ? 1000 : 2000;
+  kldsel_tensor *tensor = matrix_view(weights, (int64_t)filters, 2);
   kldsel_ranking *ranking = NULL;
-  test_memory.limit = MATRIX_BYTES / 8;
+  test_memory.limit = filters * filters; /* an eighth of the matrix */
   set_int(KLDSEL_OPTION_THREADS, 2);
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
   assert_ok(kldsel_rank_tensors(&tensor, 1, NULL, NULL, test_options, &ranking));
