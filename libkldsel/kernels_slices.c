@@ -21,13 +21,14 @@ INLINE int64_t add_counts(i64v v) {
 /* 1/|x| by lane from squares; 0 for 0. Both operations round correctly, so the bits are the same anywhere. */
 INLINE f64v inverse_norms(f64v squares) {
   i64v not_zero = squares > 0;
-  f64v safe = (f64v)(((i64v)squares & not_zero) | ((i64v)every(1.0) & ~not_zero)), root = safe;
+  f64v safe = (f64v)(((i64v)squares & not_zero) | ((i64v)every(1.0) & ~not_zero));
 #if defined(__AVX512F__)
-  root = _mm512_sqrt_pd(safe);
+  f64v root = _mm512_sqrt_pd(safe);
 #elif defined(__AVX2__)
-  root = _mm256_sqrt_pd(safe);
+  f64v root = _mm256_sqrt_pd(safe);
 #else
-  for (int i = 0; i < WIDTH; i++) root[i] = sqrt(safe[i]);
+  f64v root = safe;
+  for (int i = 0; i < WIDTH; i++) root[i] = sqrt(root[i]);
 #endif
   return (f64v)((i64v)(1.0 / root) & not_zero);
 }
