@@ -40,10 +40,12 @@ static bool add_tensor(json_t *header, const struct stored_tensor *tensor, size_
 
 static bool add_metadata(json_t *header, const json_t *metadata, const char *ranking,
                          struct problem *problem) {
+  if (metadata == NULL && ranking == NULL) return true;
   if (metadata != NULL && !json_is_object(metadata))
     return problem_set(problem, "__metadata__ is not an object");
   json_t *whole = metadata != NULL ? json_deep_copy(metadata) : json_object();
-  if (whole == NULL || json_object_set_new(whole, RANKING_KEY, json_string(ranking)) != 0) {
+  if (whole == NULL ||
+      (ranking != NULL && json_object_set_new(whole, RANKING_KEY, json_string(ranking)) != 0)) {
     json_decref(whole);
     return problem_out_of_memory(problem);
   }
