@@ -8,7 +8,8 @@ struct json_t;
 
 /*
  * Writes a model of any format as safetensors: all tensors, as they are stored, in their order; `metadata` (a
- * JSON object; NULL for none) and with it the ranking (NULL for none). A tensor whose dtype the format lacks is a failure.
+ * JSON object; NULL for none) and with it the ranking (NULL for none). A tensor whose dtype the format lacks
+ * is a failure.
  */
 bool safetensors_write(const struct model *model, const struct json_t *metadata, const char *ranking,
                        const char *path, struct problem *problem);
