@@ -2,6 +2,7 @@
 #include "pairwise.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "fill.h"
 #include "support.h"
@@ -38,6 +39,11 @@ static double time_syrk(int64_t filters, int64_t elements, const double *rows, d
 }
 #endif
 
+/* OpenBLAS's threads go on spinning after a product, on processors that what is timed next is to have. */
+static void let_spinning_end(void) {
+  nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+}
+
 void time_pairwise(int64_t filters, int64_t elements, int threads, int rounds, double *cosine, double *syrk) {
   size_t weights_count = (size_t)(filters * elements), product_count = (size_t)(filters * filters);
   float *weights = take(weights_count * sizeof *weights);
@@ -50,7 +56,9 @@ void time_pairwise(int64_t filters, int64_t elements, int threads, int rounds, d
   check(kldsel_tensor_view(weights, weights_count * sizeof *weights, KLDSEL_DTYPE_F32, 2,
                            (const int64_t[]){filters, elements}, KLDSEL_LAYOUT_OI, NULL, &tensor));
   for (int r = -1; r < rounds; r++) { /* round -1 warms up */
-    double of_syrk = time_syrk(filters, elements, rows, product), start = now();
+    double of_syrk = time_syrk(filters, elements, rows, product);
+    let_spinning_end();
+    double start = now();
     check(kldsel_pairwise_cosine(tensor, NULL, 0, filters, options, product, product_count));
     double of_cosine = now() - start;
     if (r < 0) continue;

@@ -10,6 +10,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from names import set_name  # noqa: E402
 from settings import COSINE, SIX, threads_text  # noqa: E402
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -33,16 +34,6 @@ STYLES = {
     ("scikit-learn + SciPy", "f64"): (BLUE, "o"),
     ("NumPy, matrices", "f64"): (GREEN, "s"),
     ("PyTorch, matrices", "f64"): (GREY, "P"),
-}
-NAMES = {
-    "vgg16": "VGG16",
-    "resnet50": "ResNet50",
-    "inception-v3": "InceptionV3",
-    "densenet169": "DenseNet169",
-    "mobilenet-v2": "MobileNetV2",
-    "vit-b16-block": "ViT-B/16, one block",
-    "vit-b16": "ViT-B/16",
-    "llama-7b-block": "Llama-7B, one block",
 }
 
 
@@ -113,7 +104,7 @@ def six_methods(results: dict) -> plt.Figure:
             )
     axes.set_xscale("log")
     plain_milliseconds(axes.xaxis)
-    axes.set_yticks(range(len(networks)), [NAMES.get(network, network) for network in networks])
+    axes.set_yticks(range(len(networks)), [set_name(network) for network in networks])
     axes.set_ylim(len(networks) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(f"milliseconds, {threads_text(threads)}; median and range")
@@ -156,9 +147,7 @@ def floor_ratio(results: dict) -> plt.Figure:
         axes.axvline(limit, color=color, ls="--", lw=1)
     axes.axvline(1, color=OWN, lw=1)
     axes.set_xlim(left=0)
-    axes.set_yticks(
-        range(len(sets)), [NAMES.get(name, name.replace("resnet50", "ResNet50")) for name in sets]
-    )
+    axes.set_yticks(range(len(sets)), [set_name(name) for name in sets])
     axes.set_ylim(len(sets) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(f"time over reading the weights once, f32, {threads_text(threads)}; median and quartiles")

@@ -12,24 +12,12 @@ import sys
 from pathlib import Path
 
 import machine
+from names import set_name
 from settings import COSINE, SIX, threads_text
 from tables import figure, milliseconds
 
 HERE = Path(__file__).resolve().parent
 MIB = 2**20
-NAMES = {
-    "vgg16": "VGG16",
-    "resnet50": "ResNet50",
-    "inception-v3": "InceptionV3",
-    "densenet169": "DenseNet169",
-    "mobilenet-v2": "MobileNetV2",
-    "vit-b16-block": "ViT-B/16, one block",
-    "vit-b16": "ViT-B/16",
-    "llama-7b-block": "Llama-7B, one block",
-    "llama-7b-matrix": "Llama-7B, one 4096 x 4096 matrix",
-    "llama-7b": "Llama-7B",
-    "24 x resnet50": "24 x ResNet50",
-}
 BLAS = {"shipped": "as shipped", "best": "best core", "own": "its own", None: ""}
 
 
@@ -37,11 +25,6 @@ def markdown(head: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Return a table; the first so many columns to the left."""
     rule = ["---"] * left + ["---:"] * (len(head) - left)
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])
-
-
-def name(key: str) -> str:
-    """Return a layer set's name for people."""
-    return NAMES.get(key, key)
 
 
 def middle(spread: dict) -> str:
@@ -113,7 +96,7 @@ def contenders_text(results: dict) -> str:
             times = median / own_time(records, network, threads)
             cells.append(milliseconds(median) + ("" if kind[0] == "libkldsel" else f" ({times:.0f} x)"))
         rows.append([kind[0], kind[1], BLAS[kind[2]], *cells])
-    return markdown(["ms", "computes in", "BLAS", *map(name, networks)], rows, 3)
+    return markdown(["ms", "computes in", "BLAS", *map(set_name, networks)], rows, 3)
 
 
 def single_precision_text(results: dict) -> str:
@@ -123,7 +106,7 @@ def single_precision_text(results: dict) -> str:
         [
             one["contender"],
             BLAS[one["blas"]],
-            name(one["network"]),
+            set_name(one["network"]),
             f"{one['agreement']['largest_difference']:.1g}",
             str(one["agreement"]["places_changed"]),
         ]
@@ -136,8 +119,6 @@ def single_precision_text(results: dict) -> str:
 def weights_text(results: dict) -> str:
     """Return where the weights that are measured come from."""
     settings = results["settings"]
-    if "copies_mib" not in settings:
-        return "Weights are the same each time: small networks come from a cache."
     times = settings["copies_mib"] // settings["cache_mib"]
     return (
         "Nobody ranks the same weights twice in a row, so whoever is measured reads copies of them in turn, which\n"
@@ -171,7 +152,7 @@ def floor_text(records: list[dict]) -> str:
                     if (one["set"], one["dtype"], one["layout"], one["methods"], one["threads"])
                     == (*key, methods, count)
                 ]
-        rows.append([name(key[0]), key[1], key[2].upper(), *cells])
+        rows.append([set_name(key[0]), key[1], key[2].upper(), *cells])
     head = [
         f"{what}, {threads_text(count)}" for what in ("six methods", "cosine methods") for count in threads
     ]
@@ -196,7 +177,7 @@ def memory_text(results: dict) -> str:
     """Return the library's peak memory."""
     rows = [
         [
-            name(one["set"]),
+            set_name(one["set"]),
             f"`kldsel_{one['call']}`",
             str(one["threads"]),
             f"{one['bytes'] / MIB:.0f}",
@@ -250,7 +231,7 @@ def scans_text(results: dict) -> str:
     for one in results["scans"]:
         own = own_time(results["scans"], one["network"], one["threads"])
         times = "" if one["contender"] == "libkldsel" else f"{one['seconds']['median'] / own:.0f}"
-        rows.append([name(one["network"]), one["contender"], milliseconds(one["seconds"]["median"]), times])
+        rows.append([set_name(one["network"]), one["contender"], milliseconds(one["seconds"]["median"]), times])
     return markdown(["layers", "scan", "ms", "times libkldsel's six methods"], rows, 2)
 
 
