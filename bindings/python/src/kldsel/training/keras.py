@@ -31,7 +31,23 @@ def _renew_optimizer(model: Any) -> None:
     model.make_train_function(force=True)
 
 
-class LayerSelection(keras.callbacks.Callback):
+class _Tracking(keras.callbacks.Callback):
+    """What a callback tells of the tracker that it has once training has begun."""
+
+    tracker: Reselection | Drift | None = None
+
+    @property
+    def history(self) -> list[Record]:
+        """The rankings so far."""
+        return [] if self.tracker is None else list(self.tracker.history)
+
+    @property
+    def seconds(self) -> float:
+        """What they cost together."""
+        return 0.0 if self.tracker is None else self.tracker.seconds
+
+
+class LayerSelection(_Tracking):
     """Trains the best layers only, and chooses them anew every so many epochs.
 
     The options are those of `kldsel.training.Reselection`. What the optimizer knows of a variable, its
@@ -51,17 +67,6 @@ class LayerSelection(keras.callbacks.Callback):
         self.every = every
         self.freezing = freezing
         self.options = options
-        self.tracker: Reselection | None = None
-
-    @property
-    def history(self) -> list[Record]:
-        """The rankings so far."""
-        return [] if self.tracker is None else list(self.tracker.history)
-
-    @property
-    def seconds(self) -> float:
-        """What they cost together."""
-        return 0.0 if self.tracker is None else self.tracker.seconds
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Choose before the first epoch, and whenever it is due."""
@@ -76,7 +81,7 @@ class LayerSelection(keras.callbacks.Callback):
             _renew_optimizer(self.model)
 
 
-class LayerDrift(keras.callbacks.Callback):
+class LayerDrift(_Tracking):
     """Follows how far each layer has moved since training began; see `kldsel.training.Drift`."""
 
     def __init__(self, sign: str = "positive-negative", *, every: int = 1, **options: Any) -> None:
@@ -84,17 +89,6 @@ class LayerDrift(keras.callbacks.Callback):
         self.sign = sign
         self.every = every
         self.options = options
-        self.tracker: Drift | None = None
-
-    @property
-    def history(self) -> list[Record]:
-        """The rankings so far."""
-        return [] if self.tracker is None else list(self.tracker.history)
-
-    @property
-    def seconds(self) -> float:
-        """What they cost together."""
-        return 0.0 if self.tracker is None else self.tracker.seconds
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Note where the layers are."""
