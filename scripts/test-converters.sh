@@ -6,7 +6,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root work=$root/build/converters requirements=$root/tests/converters/requirements.txt
-readonly python=${PYTHON:-/usr/bin/python3} prefix=$work/prefix
+readonly prefix=$work/prefix
 
 usage() {
     cat <<'TEXT'
@@ -30,15 +30,6 @@ quietly() {
     die "failed: $*"
 }
 
-# The stamp is written last, so that a half-made environment is made again.
-make_venv() {
-    local stamp=$work/venv/.requirements
-    cmp -s "$requirements" "$stamp" && return
-    quietly "$python" -m venv --clear "$work/venv"
-    quietly "$work/venv/bin/pip" --disable-pip-version-check install -r "$requirements"
-    cp "$requirements" "$stamp"
-}
-
 install_library() {
     [[ -f $work/library/build.ninja ]] ||
         quietly meson setup "$work/library" "$root" --prefix "$prefix" --libdir lib --buildtype release \
@@ -58,7 +49,7 @@ build() {
 
 # check NAME ARGUMENT...: the tests, with the programs of that build.
 check() {
-    KLDSEL_CONVERTERS=$work/$1/examples "$work/venv/bin/python" -m pytest -q -p no:cacheprovider -W ignore \
+    KLDSEL_CONVERTERS=$work/$1/examples "$venv/bin/python" -m pytest -q -p no:cacheprovider -W ignore \
         --basetemp "$work/files-$1" "${@:2}"
 }
 
@@ -68,7 +59,7 @@ unset LD_LIBRARY_PATH PYTHONPATH
 "$root/scripts/setup.sh" --converters
 mkdir -p "$work"
 ggml=$("$root/scripts/build-ggml.sh")
-make_venv
+venv=$("$root/scripts/venv.sh" "$requirements")
 install_library
 build plain -Dwerror=true
 # Sanitizers make gcc warn of what is not so.

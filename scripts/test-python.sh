@@ -5,7 +5,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root package=$root/bindings/python work=$root/build/python
-readonly venv=$work/venv requirements=$package/tests/requirements.txt
+readonly requirements=$package/tests/requirements.txt
 # Debian's own, whatever comes first on PATH: python3-venv belongs to this one.
 readonly python=${PYTHON:-/usr/bin/python3}
 
@@ -32,15 +32,6 @@ quietly() {
 }
 
 pip() { quietly "$1/bin/pip" --disable-pip-version-check "${@:2}"; }
-
-# The stamp is written last, so that a half-made environment is made again.
-make_venv() {
-    local stamp=$venv/.requirements
-    cmp -s "$requirements" "$stamp" && return
-    quietly "$python" -m venv --clear "$venv"
-    pip "$venv" install -r "$requirements"
-    cp "$requirements" "$stamp"
-}
 
 # What README.md tells a user to do, in an environment that has nothing.
 install_from_checkout() {
@@ -73,7 +64,7 @@ build_wheel() {
 unset KLDSEL_LIBRARY LD_LIBRARY_PATH PYTHONPATH
 "$root/scripts/build.sh"
 mkdir -p "$work"
-make_venv
+venv=$("$root/scripts/venv.sh" "$requirements")
 install_from_checkout
 build_wheel
 pip "$venv" install --force-reinstall --no-deps "$wheel"
