@@ -11,6 +11,7 @@ from settings import COSINE, SIX, Settings, threads_text
 # On one thread; the shapes are ordinary, and large enough to leave the costs of a call behind.
 GROWTH_FILTERS, GROWTH_CHANNELS, GROWTH_KERNEL = 512, 128, 3
 GROWTH_LAYER = (256, 8, 3)
+GROWTH_TURNS = 5
 # Long enough to come from memory, short enough for every machine; 13.5 GB of weights lie in it over and over.
 SHARED_MIB = 1024
 
@@ -77,13 +78,14 @@ def measure_big(library: Library, settings: Settings, say: Callable[[str], None]
 
 
 def grow(library: Library, command: str, shapes: list[tuple[int, int, int, int]], rounds: int) -> list[float]:
-    """Return the worker's median of a command on each layer set."""
-    medians = []
-    for shape in shapes:
-        library.shape(*shape)
-        medians.append(spread(library.command(command, 0, rounds)["seconds"])["median"])
-        library.drop()
-    return medians
+    """Return the worker's median of a command on each layer set; all sets take turns, lest a slow spell be one's."""
+    seconds = [[] for _ in shapes]
+    for _ in range(GROWTH_TURNS):
+        for shape, found in zip(shapes, seconds):
+            library.shape(*shape)
+            found += library.command(command, 0, max(1, rounds // GROWTH_TURNS))["seconds"]
+            library.drop()
+    return [spread(found)["median"] for found in seconds]
 
 
 def measure_growth(library: Library, settings: Settings, say: Callable[[str], None]) -> list[dict]:
