@@ -48,10 +48,11 @@ INLINE f64v multiply_add(f64v a, f64v b, f64v c) {
 #endif
 }
 
-INLINE void add_products(const double *a, const double *b, size_t n, double *to) {
+INLINE void sum_products(const double *a, const double *b, size_t n, int more, double *to) {
   f64v sums[COLUMNS][VECTORS];
   for (size_t i = 0; i < COLUMNS; i++)
-    for (size_t j = 0; j < VECTORS; j++) sums[i][j] = load_f64(to + i * PRODUCT_BLOCK + j * WIDTH);
+    for (size_t j = 0; j < VECTORS; j++)
+      sums[i][j] = more ? load_f64(to + i * PRODUCT_BLOCK + j * WIDTH) : every(0.0);
   for (size_t k = 0; k < n; k++) {
     f64v row[VECTORS];
     for (size_t j = 0; j < VECTORS; j++) row[j] = load_f64(b + k * PANEL + j * WIDTH);
@@ -65,10 +66,10 @@ INLINE void add_products(const double *a, const double *b, size_t n, double *to)
 }
 
 static void block(const double *a, const double *b, size_t panel_stride, size_t n, size_t a_panels,
-                  size_t b_panels, int triangle, double *to) {
+                  size_t b_panels, int triangle, int more, double *to) {
   for (size_t i = 0; i < a_panels * PANEL; i += COLUMNS)
     for (size_t j = 0; j < b_panels && !(triangle && j * PANEL >= i + COLUMNS); j++)
-      add_products(a + i / PANEL * panel_stride + i % PANEL, b + j * panel_stride, n,
+      sum_products(a + i / PANEL * panel_stride + i % PANEL, b + j * panel_stride, n, more,
                    to + i * PRODUCT_BLOCK + j * PANEL);
 }
 

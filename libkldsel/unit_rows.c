@@ -148,11 +148,11 @@ void kldsel_cosine_block(const struct unit_rows *x, int64_t i, int64_t rows, con
     int64_t panel = (int64_t)x->panel, runs = (elements - 1) / LONGEST_RUN + 1,
             run = (elements - 1) / runs + 1;
     int64_t a_panels = (rows - 1) / panel + 1, b_panels = (columns - 1) / panel + 1;
-    memset(c, 0, (size_t)(a_panels * panel * PRODUCT_BLOCK) * sizeof *c);
     for (int64_t k = 0; k < elements; k += run)
       products->block(a + k * panel, b + k * panel, (size_t)(panel * elements),
-                      (size_t)smaller(run, elements - k), (size_t)a_panels, (size_t)b_panels, triangle, c);
+                      (size_t)smaller(run, elements - k), (size_t)a_panels, (size_t)b_panels, triangle, k > 0,
+                      c);
   }
   for (int64_t r = 0; r < rows; r++)
-    products->finish(c + r * PRODUCT_BLOCK, (size_t)columns, (double)x->slices);
+    products->finish(c + r * PRODUCT_BLOCK, (size_t)(triangle ? r + 1 : columns), (double)x->slices);
 }
