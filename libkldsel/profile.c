@@ -77,6 +77,18 @@ int64_t kldsel_profile_elements(const kldsel_profile *profile) {
   return profile != NULL ? profile->elements : 0;
 }
 
+kldsel_status kldsel_profile_describe(const kldsel_profile *profile, int32_t *granularity,
+                                      int32_t *distribution, int32_t *signs, int32_t *content,
+                                      double *temperature) {
+  REQUIRE_NOT_NULL(profile);
+  if (granularity != NULL) *granularity = profile->granularity;
+  if (distribution != NULL) *distribution = profile->distribution;
+  if (signs != NULL) *signs = profile->signs;
+  if (content != NULL) *content = profile->content;
+  if (temperature != NULL) *temperature = profile->within_temperature;
+  return KLDSEL_OK;
+}
+
 static kldsel_status check_sign(int32_t sign) {
   REQUIRE(sign >= KLDSEL_SIGN_ALL && sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE,
           "sign is %" PRId32 ", which is none", sign);

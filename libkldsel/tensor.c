@@ -175,27 +175,26 @@ kldsel_status kldsel_tensor_view(const void *data, size_t data_bytes, int32_t dt
 }
 
 kldsel_status kldsel_tensor_quantized(const kldsel_tensor *tensor, const double *scales,
-                                      const double *zero_points, int64_t count, const kldsel_options *options,
+                                      const double *zero_points, size_t count, const kldsel_options *options,
                                       kldsel_tensor **quantized) {
   REQUIRE_NOT_NULL(tensor);
   REQUIRE(tensor->dtype == KLDSEL_DTYPE_U8 || tensor->dtype == KLDSEL_DTYPE_I8,
           "tensor has dtype %" PRId32 "; must be u8 or i8", tensor->dtype);
   REQUIRE_NOT_NULL(scales);
   REQUIRE_NOT_NULL(quantized);
-  if (count != 1 && count != tensor->filters)
-    return kldsel_fail(KLDSEL_ERROR_MISMATCH, "count is %" PRId64 "; must be 1 or the %" PRId64 " filters",
-                       count, tensor->filters);
-  for (int64_t i = 0; i < count; i++) {
-    REQUIRE(scales[i] > 0 && isfinite(scales[i]), "scales[%" PRId64 "] is %g; must be finite and > 0", i,
-            scales[i]);
-    REQUIRE(zero_points == NULL || isfinite(zero_points[i]), "zero_points[%" PRId64 "] is %g; must be finite",
-            i, zero_points[i]);
+  if (count != 1 && count != (uint64_t)tensor->filters)
+    return kldsel_fail(KLDSEL_ERROR_MISMATCH, "count is %zu; must be 1 or the %" PRId64 " filters", count,
+                       tensor->filters);
+  for (size_t i = 0; i < count; i++) {
+    REQUIRE(scales[i] > 0 && isfinite(scales[i]), "scales[%zu] is %g; must be finite and > 0", i, scales[i]);
+    REQUIRE(zero_points == NULL || isfinite(zero_points[i]), "zero_points[%zu] is %g; must be finite", i,
+            zero_points[i]);
   }
   struct kldsel_options chosen = kldsel_options_or_default(options);
   /* One block: the handle, then the scales, then the zero points. */
   size_t head = (sizeof *tensor + sizeof(double) - 1) / sizeof(double);
   void *memory;
-  TRY(kldsel_allocate(&chosen.allocator, head + 2 * (size_t)count, sizeof(double), "quantized", &memory));
+  TRY(kldsel_allocate(&chosen.allocator, head + 2 * count, sizeof(double), "quantized", &memory));
   struct kldsel_tensor *made = memory;
   *made = *tensor;
   made->allocator = chosen.allocator;
@@ -204,7 +203,7 @@ kldsel_status kldsel_tensor_quantized(const kldsel_tensor *tensor, const double 
   made->scale_count = count;
   made->scales = (double *)memory + head;
   made->zero_points = made->scales + count;
-  for (int64_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     made->scales[i] = scales[i];
     made->zero_points[i] = zero_points != NULL ? zero_points[i] : 0.0;
   }

@@ -32,7 +32,7 @@ struct kldsel_tensor {
   int64_t elements; /* K */
   int64_t channels; /* slices of a filter for granularity kernel; 1 if no axis indexes channels */
   /* Quantisation: scale_count is 0 (none), 1 or M. */
-  int64_t scale_count;
+  size_t scale_count;
   double *scales;
   double *zero_points;
   /* Called when it has been freed; may be NULL. */

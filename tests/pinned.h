@@ -116,7 +116,7 @@
   X(kldsel_status, kldsel_tensor_view_strided, (const void *, size_t, size_t, int32_t, int32_t, \
     const int64_t *, const int64_t *, uint32_t, uint32_t, const kldsel_options *, kldsel_tensor **)) \
   X(kldsel_status, kldsel_tensor_quantized, (const kldsel_tensor *, const double *, const double *, \
-    int64_t, const kldsel_options *, kldsel_tensor **)) \
+    size_t, const kldsel_options *, kldsel_tensor **)) \
   X(kldsel_status, kldsel_tensor_copy, (const kldsel_tensor *, const kldsel_options *, kldsel_tensor **)) \
   X(kldsel_status, kldsel_tensor_values, (const kldsel_tensor *, double *, size_t)) \
   X(int64_t, kldsel_tensor_filters, (const kldsel_tensor *)) \
@@ -142,6 +142,8 @@
     kldsel_options *, kldsel_profile **)) \
   X(int64_t, kldsel_profile_filters, (const kldsel_profile *)) \
   X(int64_t, kldsel_profile_elements, (const kldsel_profile *)) \
+  X(kldsel_status, kldsel_profile_describe, (const kldsel_profile *, int32_t *, int32_t *, int32_t *, \
+    int32_t *, double *)) \
   X(kldsel_status, kldsel_profile_length, (const kldsel_profile *, int32_t, size_t *)) \
   X(kldsel_status, kldsel_profile_values, (const kldsel_profile *, int32_t, double *, size_t)) \
   X(kldsel_status, kldsel_profile_export, (const kldsel_profile *, double *, size_t, size_t *)) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How a tensor lies in memory, and that it tells when it is freed. */
+/* How a tensor lies in memory, and that it tells when it is freed; how a profile was made. */
 #include "support.h"
 
 struct described {
@@ -111,7 +111,63 @@ START_TEST(told_once_after_it_was_freed) {
 }
 END_TEST
 
+struct form {
+  int32_t granularity, distribution, signs, content;
+  double temperature;
+};
+
+static void assert_form(const kldsel_profile *profile, struct form expected) {
+  struct form told;
+  poison(&told, sizeof told);
+  assert_ok(kldsel_profile_describe(profile, &told.granularity, &told.distribution, &told.signs,
+                                    &told.content, &told.temperature));
+  ck_assert_int_eq(told.granularity, expected.granularity);
+  ck_assert_int_eq(told.distribution, expected.distribution);
+  ck_assert_int_eq(told.signs, expected.signs);
+  ck_assert_int_eq(told.content, expected.content);
+  ck_assert_double_eq(told.temperature, expected.temperature);
+  assert_ok(kldsel_profile_describe(profile, NULL, NULL, NULL, NULL, NULL));
+}
+
+/* The same after a journey as numbers. */
+static void check_form(const kldsel_tensor *tensor, struct form expected) {
+  kldsel_profile *profile = NULL, *back = NULL;
+  double numbers[64];
+  size_t length = 0;
+  assert_ok(kldsel_profile_create(tensor, test_options, &profile));
+  assert_form(profile, expected);
+  assert_ok(kldsel_profile_export(profile, numbers, COUNT(numbers), &length));
+  assert_ok(kldsel_profile_import(numbers, length, test_options, &back));
+  assert_form(back, expected);
+  kldsel_profile_free(profile);
+  kldsel_profile_free(back);
+}
+
+START_TEST(a_profile_tells_how_it_was_made) {
+  const double weights[] = {1, -2, 3, -1, 2, 5};
+  kldsel_tensor *tensor = view(weights, 3, (const int64_t[]){3, 2, 1});
+  check_form(tensor, (struct form){KLDSEL_GRANULARITY_FILTER, KLDSEL_DISTRIBUTION_PROFILE, 30, 7, 0});
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
+  set_int(KLDSEL_OPTION_SIGNS, 1 << KLDSEL_SIGN_POSITIVE | 1 << KLDSEL_SIGN_NEGATIVE);
+  set_int(KLDSEL_OPTION_CONTENT, KLDSEL_CONTENT_COUNTS);
+  check_form(tensor, (struct form){KLDSEL_GRANULARITY_KERNEL, KLDSEL_DISTRIBUTION_PROFILE, 12,
+                                   KLDSEL_CONTENT_COUNTS, 0});
+  /* Means come with values. */
+  set_int(KLDSEL_OPTION_CONTENT, KLDSEL_CONTENT_VALUES);
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  assert_ok(kldsel_options_set_double(test_options, KLDSEL_OPTION_TEMPERATURE, 0.25));
+  check_form(tensor, (struct form){KLDSEL_GRANULARITY_KERNEL, KLDSEL_DISTRIBUTION_PAIRS, 12,
+                                   KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS, 0.25});
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 START_TEST(describe_refuses) {
+  int32_t signs = -7;
+  assert_error(kldsel_profile_describe(NULL, NULL, NULL, &signs, NULL, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "profile is NULL");
+  ck_assert_int_eq(signs, -7);
   const void *data = &times_freed;
   assert_error(kldsel_tensor_describe(NULL, &data, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
                KLDSEL_ERROR_INVALID_ARGUMENT, "tensor is NULL");
@@ -126,6 +182,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, owned_weights_can_be_read);
   tcase_add_test(tests, quantised_weights_are_told_so);
   tcase_add_test(tests, told_once_after_it_was_freed);
+  tcase_add_test(tests, a_profile_tells_how_it_was_made);
   tcase_add_test(tests, describe_refuses);
   return suite;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "compare.h"
@@ -268,14 +269,14 @@ START_TEST(quantized_refuses) {
                KLDSEL_ERROR_INVALID_ARGUMENT, "quantized is NULL");
   assert_no_handle(kldsel_tensor, kldsel_tensor_quantized(real, good, NULL, 1, test_options, &POISONED),
                    KLDSEL_ERROR_INVALID_ARGUMENT, "tensor has dtype 1; must be u8 or i8");
-  static const int64_t counts[] = {2, 0, -1, 4};
-  static const char *const messages[] = {
-      "count is 2; must be 1 or the 3 filters", "count is 0; must be 1 or the 3 filters",
-      "count is -1; must be 1 or the 3 filters", "count is 4; must be 1 or the 3 filters"};
-  for (size_t i = 0; i < COUNT(counts); i++)
+  static const size_t counts[] = {2, 0, 4, SIZE_MAX};
+  for (size_t i = 0; i < COUNT(counts); i++) {
+    char message[80];
+    snprintf(message, sizeof message, "count is %zu; must be 1 or the 3 filters", counts[i]);
     assert_no_handle(kldsel_tensor,
                      kldsel_tensor_quantized(tensor, good, NULL, counts[i], test_options, &POISONED),
-                     KLDSEL_ERROR_MISMATCH, messages[i]);
+                     KLDSEL_ERROR_MISMATCH, message);
+  }
   static const struct {
     double value;
     const char *scale, *zero_point;

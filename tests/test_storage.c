@@ -283,7 +283,7 @@ END_TEST
 START_TEST(quantised_is_dequantised) {
   int32_t dtype = _i % 2 ? KLDSEL_DTYPE_I8 : KLDSEL_DTYPE_U8;
   int32_t layout = _i / 2 % 2 ? KLDSEL_LAYOUT_HWIO : KLDSEL_LAYOUT_OIHW;
-  int64_t count = _i / 4 ? FILTERS : 1;
+  size_t count = _i / 4 ? FILTERS : 1;
   struct generator g = {111};
   unsigned char bytes[WEIGHTS];
   fill_random(bytes, dtype, &g);

@@ -416,7 +416,7 @@ KLDSEL_API kldsel_status kldsel_tensor_view_strided(const void *buffer, size_t b
  * @return OK, INVALID_ARGUMENT, MISMATCH (count), OUT_OF_MEMORY
  */
 KLDSEL_API kldsel_status kldsel_tensor_quantized(const kldsel_tensor *tensor, const double *scales,
-                                                 const double *zero_points, int64_t count,
+                                                 const double *zero_points, size_t count,
                                                  const kldsel_options *options, kldsel_tensor **quantized);
 
 /**
@@ -616,6 +616,20 @@ KLDSEL_API int64_t kldsel_profile_filters(const kldsel_profile *profile);
 
 /** Number of elements per filter K; 0 for NULL. */
 KLDSEL_API int64_t kldsel_profile_elements(const kldsel_profile *profile);
+
+/**
+ * Tells how a profile was made, and so what rankings it will do for; each output may be NULL.
+ * @param profile           the profile
+ * @param[out] granularity  one of ::kldsel_granularity
+ * @param[out] distribution one of ::kldsel_distribution
+ * @param[out] signs        those that it holds, as in ::KLDSEL_OPTION_SIGNS
+ * @param[out] content      what it holds, as in ::KLDSEL_OPTION_CONTENT (values with means)
+ * @param[out] temperature  of the divergences within; 0 if it holds none
+ * @return OK, INVALID_ARGUMENT (@p profile NULL)
+ */
+KLDSEL_API kldsel_status kldsel_profile_describe(const kldsel_profile *profile, int32_t *granularity,
+                                                 int32_t *distribution, int32_t *signs, int32_t *content,
+                                                 double *temperature);
 
 /**
  * Length of what kldsel_profile_values() gives: M (a profile), M(M-1)/2 or M(M-1) (pairs), and 0 if the

@@ -89,7 +89,7 @@ PAIR(kldsel_tensor *, tensor_view_strided, (weights data, size_t count, shape of
      return value(kldsel::tensor::view_strided(kldsel::span(data, count), 8, {of, 4}, {strides, 4}, {1, 2})).release();)
 PAIR(kldsel_tensor *, tensor_quantized, (kldsel_tensor *stored, numbers scales, size_t count),
      kldsel_tensor *made = nullptr;
-     kldsel_tensor_quantized(stored, scales, nullptr, static_cast<int64_t>(count), nullptr, &made); return made;,
+     kldsel_tensor_quantized(stored, scales, nullptr, count, nullptr, &made); return made;,
      return value(kldsel::tensor::quantized(kldsel::tensor_ref(stored), {scales, count})).release();)
 PAIR(kldsel_tensor *, tensor_copy, (kldsel_tensor *of),
      kldsel_tensor *made = nullptr; kldsel_tensor_copy(of, nullptr, &made); return made;,
@@ -135,6 +135,10 @@ PAIR(int64_t, profile_filters, (kldsel_profile *of), return kldsel_profile_filte
      return kldsel::profile_ref(of).filters();)
 PAIR(int64_t, profile_elements, (kldsel_profile *of), return kldsel_profile_elements(of);,
      return kldsel::profile_ref(of).elements();)
+PAIR(double, profile_describe, (kldsel_profile *of),
+     int32_t granularity = 0; int32_t distribution = 0; int32_t signs = 0; int32_t content = 0; double temperature = 0;
+     kldsel_profile_describe(of, &granularity, &distribution, &signs, &content, &temperature); return temperature;,
+     return value(kldsel::profile_ref(of).describe()).temperature;)
 PAIR(size_t, profile_length, (kldsel_profile *of),
      size_t length = 0; kldsel_profile_length(of, KLDSEL_SIGN_ALL, &length); return length;,
      return value(kldsel::profile_ref(of).length(kldsel::sign::all));)

@@ -149,6 +149,23 @@ TEST_CASE("profiles") {
   CHECK(profile.elements() == 45);
   CHECK(must(profile.length(kldsel::sign::positive)) == 8);
 
+  const auto partial = must(kldsel::profile::create(
+      net.tensors[0],
+      must(kldsel::options::create(kldsel::granularity::kernel, kldsel::signs(kldsel::sign::negative),
+                                   kldsel::content::means | kldsel::content::counts))));
+  const auto form = must(partial.describe());
+  CHECK(form.granularity == kldsel::granularity::kernel);
+  CHECK(form.distribution == kldsel::distribution::profile);
+  CHECK(form.signs.value == 1 << KLDSEL_SIGN_NEGATIVE);
+  CHECK(form.content == (kldsel::content::means | kldsel::content::counts));
+  CHECK(form.temperature == 0.0);
+  const auto within = must(kldsel::profile::create(
+      net.tensors[0], must(kldsel::options::create(kldsel::reference::within, kldsel::distribution::pairs,
+                                                   kldsel::temperature{0.5}))));
+  CHECK(must(within.describe()).distribution == kldsel::distribution::pairs);
+  CHECK(must(within.describe()).temperature == 0.5);
+  CHECK_FAILS(kldsel::profile_ref{}.describe(), invalid_argument, "profile is NULL");
+
   std::array<double, 8> values{};
   REQUIRE(kldsel_profile_values(c, KLDSEL_SIGN_POSITIVE_NEGATIVE, values.data(), 8) == KLDSEL_OK);
   CHECK(same_bits(must(profile.values(kldsel::sign::positive_negative)), values));

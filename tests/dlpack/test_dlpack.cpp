@@ -150,6 +150,12 @@ TEST_CASE_TEMPLATE("what is refused is given back", Managed, FORMS) {
       (tensor.dtype = {10, 8, 1}), unsupported,
       "dtype has code 10, 8 bits and 1 lanes; must be a float of 64, 32 or 16 bits, bfloat16, uint8 or int8");
   CHECK_REFUSED(
+      (tensor.dtype = {5, 64, 1}), unsupported, // complex
+      "dtype has code 5, 64 bits and 1 lanes; must be a float of 64, 32 or 16 bits, bfloat16, uint8 or int8");
+  CHECK_REFUSED(
+      (tensor.dtype = {6, 8, 1}), unsupported, // bool
+      "dtype has code 6, 8 bits and 1 lanes; must be a float of 64, 32 or 16 bits, bfloat16, uint8 or int8");
+  CHECK_REFUSED(
       tensor.dtype.lanes = 0, unsupported,
       "dtype has code 2, 32 bits and 0 lanes; must be a float of 64, 32 or 16 bits, bfloat16, uint8 or int8");
   CHECK_REFUSED(tensor.ndim = 9, invalid_argument, "ndim is 9; must be 1 to 8");

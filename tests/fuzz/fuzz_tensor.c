@@ -221,8 +221,7 @@ static void check_quantized(struct input *input, const struct request *r, const 
   }
   kldsel_tensor *quantized;
   poison(&quantized, sizeof quantized);
-  bool made =
-      attempt(kldsel_tensor_quantized(tensor, scales, zeros, (int64_t)count, test_options, &quantized));
+  bool made = attempt(kldsel_tensor_quantized(tensor, scales, zeros, count, test_options, &quantized));
   ck_assert_int_eq(made, granted);
   if (made) {
     for (size_t i = 0; i < n; i++) {

@@ -99,6 +99,22 @@ def test_profiles_of_some_signs_and_content(network: list[Tensor]) -> None:
         assert scores(means, measure, "negative") == scores(whole, measure, "negative")
     with pytest.raises(errors.MissingError, match=r"profiles\[0\]"):
         scores(means, "kl", "negative")
+    assert made[0].form.signs == {Sign.POSITIVE, Sign.ALL}
+    assert made[0].form.content == {lowlevel.Content.VALUES, lowlevel.Content.MEANS}
+    form = means[0].form
+    assert form[:2] == (lowlevel.Granularity.FILTER, lowlevel.Distribution.PROFILE)
+    assert (form.signs, form.temperature) == ({Sign.NEGATIVE}, None)
+    assert form.content == {lowlevel.Content.MEANS, lowlevel.Content.COUNTS}
+    within = lowlevel.profile(
+        network[0], granularity="kernel", distribution="pairs", reference="within", temperature=0.5
+    )
+    assert within.form == (
+        lowlevel.Granularity.KERNEL,
+        lowlevel.Distribution.PAIRS,
+        set(Sign),
+        set(lowlevel.Content),
+        0.5,
+    )
     for profiles in (made, means):
         assert pickle.loads(pickle.dumps(profiles)) == profiles
 

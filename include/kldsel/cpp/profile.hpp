@@ -17,6 +17,15 @@ inline namespace KLDSEL_CPP_MODE {
  * @ingroup cpp
  * @{ */
 
+/** How a profile was made: kldsel_profile_describe(). */
+struct profile_form {
+  kldsel::granularity granularity{};   /**< of its similarities */
+  kldsel::distribution distribution{}; /**< one for each filter, or all pairs */
+  kldsel::signs signs{0};              /**< those that it holds */
+  kldsel::content content{};           /**< what it holds */
+  double temperature = 0;              /**< of the divergences within; 0 if it holds none */
+};
+
 /** A profile that somebody else owns; as large as a pointer, and as cheap to copy. */
 class profile_ref {
 public:
@@ -31,6 +40,21 @@ public:
   [[nodiscard]] std::int64_t filters() const noexcept { return kldsel_profile_filters(handle_); }
   /** kldsel_profile_elements(); 0 if empty. */
   [[nodiscard]] std::int64_t elements() const noexcept { return kldsel_profile_elements(handle_); }
+
+  /** How it was made, and so what rankings it will do for. */
+  [[nodiscard]] outcome<profile_form> describe() const {
+    profile_form found;
+    std::int32_t of = 0;
+    std::int32_t by = 0;
+    std::int32_t held = 0;
+    std::int32_t what = 0;
+    const kldsel_status code = kldsel_profile_describe(handle_, &of, &by, &held, &what, &found.temperature);
+    found.granularity = static_cast<kldsel::granularity>(of);
+    found.distribution = static_cast<kldsel::distribution>(by);
+    found.signs = kldsel::signs(held);
+    found.content = static_cast<kldsel::content>(what);
+    return detail::finish(code, found);
+  }
 
   /** kldsel_profile_length(). */
   [[nodiscard]] outcome<std::size_t> length(sign of) const {

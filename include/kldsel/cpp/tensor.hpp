@@ -220,8 +220,8 @@ public:
                              ? KLDSEL_OK
                              : detail::mismatch("zero_points", zero_points.size(), "scales", scales.size());
     if (code == KLDSEL_OK)
-      code = kldsel_tensor_quantized(stored.get(), scales.data(), zero_points.data(),
-                                     static_cast<std::int64_t>(scales.size()), chosen.get(), &made);
+      code = kldsel_tensor_quantized(stored.get(), scales.data(), zero_points.data(), scales.size(),
+                                     chosen.get(), &made);
     return detail::finish(code, tensor(made));
   }
 

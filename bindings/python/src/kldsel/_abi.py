@@ -251,7 +251,7 @@ kldsel_status kldsel_tensor_view(const void *, size_t, int32_t, int32_t, const i
   const kldsel_options *, kldsel_tensor **);
 kldsel_status kldsel_tensor_view_strided(const void *, size_t, size_t, int32_t, int32_t, const int64_t *,
   const int64_t *, uint32_t, uint32_t, const kldsel_options *, kldsel_tensor **);
-kldsel_status kldsel_tensor_quantized(const kldsel_tensor *, const double *, const double *, int64_t,
+kldsel_status kldsel_tensor_quantized(const kldsel_tensor *, const double *, const double *, size_t,
   const kldsel_options *, kldsel_tensor **);
 kldsel_status kldsel_tensor_copy(const kldsel_tensor *, const kldsel_options *, kldsel_tensor **);
 kldsel_status kldsel_tensor_values(const kldsel_tensor *, double *, size_t);
@@ -277,6 +277,8 @@ kldsel_status kldsel_profile_create_many(kldsel_tensor *const *, size_t, const k
   kldsel_profile **);
 int64_t kldsel_profile_filters(const kldsel_profile *);
 int64_t kldsel_profile_elements(const kldsel_profile *);
+kldsel_status kldsel_profile_describe(const kldsel_profile *, int32_t *, int32_t *, int32_t *, int32_t *,
+  double *);
 kldsel_status kldsel_profile_length(const kldsel_profile *, int32_t, size_t *);
 kldsel_status kldsel_profile_values(const kldsel_profile *, int32_t, double *, size_t);
 kldsel_status kldsel_profile_export(const kldsel_profile *, double *, size_t, size_t *);

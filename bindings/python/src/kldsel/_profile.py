@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kldsel._abi import Content, CpuLevel, Distribution, Granularity, Reference, Sign
 from kldsel._handle import Handle, pointers
@@ -17,6 +17,16 @@ from kldsel._tensor import Tensor
 
 if TYPE_CHECKING:
     from kldsel._numbers import Doubles
+
+
+class ProfileForm(NamedTuple):
+    """How a profile was made."""
+
+    granularity: Granularity
+    distribution: Distribution
+    signs: frozenset[Sign]  #: those that it holds
+    content: frozenset[Content]  #: what it holds
+    temperature: float | None  #: of the divergences within; None if it holds none
 
 
 class Profile(Handle):
@@ -37,6 +47,25 @@ class Profile(Handle):
     def elements(self) -> int:
         """Number of elements K of each filter."""
         return int(library().kldsel_profile_elements(self))
+
+    @property
+    def form(self) -> ProfileForm:
+        """How it was made, and so what rankings it will do for."""
+        numbers = [ctypes.c_int32() for _ in range(4)]
+        temperature = ctypes.c_double()
+        check(
+            library().kldsel_profile_describe(
+                self, *(ctypes.byref(number) for number in numbers), ctypes.byref(temperature)
+            )
+        )
+        granularity, distribution, signs, content = (number.value for number in numbers)
+        return ProfileForm(
+            Granularity(granularity),
+            Distribution(distribution),
+            frozenset(sign for sign in Sign if signs >> sign & 1),
+            frozenset(one for one in Content if content & one),
+            temperature.value or None,
+        )
 
     def values(self, sign: Sign | str) -> Doubles:
         """The similarities of a sign: the mean one of each filter, or of each pair if made with pairs."""

@@ -40,7 +40,7 @@ from kldsel._primitives import (
     sign_split,
     softmax,
 )
-from kldsel._profile import Profile, profile, profile_many
+from kldsel._profile import Profile, ProfileForm, profile, profile_many
 from kldsel._ranking import LayerRanking, rank_profiles, rank_tensors, reason_text
 from kldsel._tensor import Quantization, Tensor, kind, layout_axes
 
@@ -60,6 +60,7 @@ __all__ = [
     "Order",
     "Part",
     "Profile",
+    "ProfileForm",
     "Quantization",
     "RankedScores",
     "Reason",
