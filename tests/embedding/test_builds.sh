@@ -70,11 +70,35 @@ cmake_host() {
     check "  runs" runs "$folder/build/host"
 }
 
+# ask WANTED...: what find_package() says to each, all in one project.
+ask() {
+    local wanted
+    mkdir -p "$work/ask"
+    {
+        printf 'cmake_minimum_required(VERSION 3.20)\nproject(host C)\n'
+        for wanted in "$@"; do
+            printf 'find_package(kldsel %s CONFIG QUIET)\n' "$wanted"
+            printf 'if(kldsel_FOUND)\n  message("found: %s")\nelse()\n  message("not found: %s")\nendif()\n' \
+                "$wanted" "$wanted"
+        done
+    } >"$work/ask/CMakeLists.txt"
+    rm -rf "$work/ask/build"
+    cmake -S "$work/ask" -B "$work/ask/build" -DCMAKE_PREFIX_PATH="$place" 2>&1 | tee "$work/told"
+}
+said() { grep -qxF -- "$1" "$work/told"; }
+
 host installed cmake 1
 cmake_host installed -DCMAKE_PREFIX_PATH="$place"
 check "  needs $soname" needs "$work/installed/build/host" "$soname"
 cmake_host installed -DCMAKE_PREFIX_PATH="$place" -Dkldsel_USE_STATIC_LIBS=ON
 check "  needs no $soname" lacks "$work/installed/build/host" "$soname"
+
+# A project of C++ alone, which has no C to link an archive of C with.
+mkdir "$work/cpp"
+sed -e 's/project(host C)/project(host CXX)/' -e 's/host\.c/host.cpp/' "$work/installed/CMakeLists.txt" \
+    >"$work/cpp/CMakeLists.txt"
+cp "$work/installed/host.c" "$work/cpp/host.cpp"
+cmake_host cpp -DCMAKE_PREFIX_PATH="$place" -Dkldsel_USE_STATIC_LIBS=ON
 
 # One kind alone, as -Ddefault_library= installs it.
 mkdir "$work/away"
@@ -90,24 +114,19 @@ no_static() {
         >"$work/told" 2>&1 && grep -q 'kldsel::static: no library in' "$work/told"
 }
 check '  no static one: told by its name' no_static
+check 'asked for components' ask 'COMPONENTS shared' 'COMPONENTS static'
+check '  shared is found' said 'found: COMPONENTS shared'
+check '  static is not' said 'not found: COMPONENTS static'
 mv "$work/away"/* "$libdir"
 
-# Versions: the same major number and not newer.
-# version WANTED RESULT: whether find_package() takes it.
-version() {
-    mkdir -p "$work/version"
-    printf 'cmake_minimum_required(VERSION 3.20)\nproject(host C)\nfind_package(kldsel %s CONFIG REQUIRED)\n' "$1" \
-        >"$work/version/CMakeLists.txt"
-    rm -rf "$work/version/build"
-    cmake -S "$work/version" -B "$work/version/build" -DCMAKE_PREFIX_PATH="$place"
-}
+# Versions: the same major number and not newer. Components: those that there are.
 readonly major=${version%%.*}
-for wanted in "$major" "$version" "$version EXACT" "$major...$((major + 1))"; do
-    check "version $wanted is found" version "$wanted"
-done
-for wanted in "$((major + 1))" "$major.999" "0.9" "0.1...<$major" "$major.998...$major.999"; do
-    check "version $wanted is not" fails version "$wanted"
-done
+good=("$major" "$version" "$version EXACT" "$major...$((major + 1))" 'COMPONENTS shared static'
+    'OPTIONAL_COMPONENTS archive')
+bad=("$((major + 1))" "$major.999" '0.9' "0.1...<$major" "$major.998...$major.999" 'COMPONENTS archive')
+check 'asked for versions and components' ask "${good[@]}" "${bad[@]}"
+for wanted in "${good[@]}"; do check "  $wanted is found" said "found: $wanted"; done
+for wanted in "${bad[@]}"; do check "  $wanted is not" said "not found: $wanted"; done
 
 # pkg-config of the moved copy, and C++.
 pkgconfig() { PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --define-variable=prefix="$place" "$@" kldsel; }
@@ -120,7 +139,8 @@ for standard in 17 20; do
     check '  runs' env LD_LIBRARY_PATH="$libdir" "$work/host"
 done
 
-## From source
+## From source; little optimised, as what is tested is how it is built
+export CFLAGS=-O1
 host from-source cmake 2
 cmake_host from-source -DKLDSEL_SOURCE="$source"
 check "  needs no $soname" lacks "$work/from-source/build/host" "$soname"
@@ -128,7 +148,9 @@ check "  needs no $soname" lacks "$work/from-source/build/host" "$soname"
 host subproject meson 1
 mkdir "$work/subproject/subprojects"
 ln -s "$source" "$work/subproject/subprojects/kldsel"
-check 'meson subproject' meson setup "$work/subproject/build" "$work/subproject" --wrap-mode=forcefallback
+# As distributions configure, who want to miss no feature of the host's.
+check 'meson subproject' meson setup "$work/subproject/build" "$work/subproject" --wrap-mode=forcefallback \
+    -Dauto_features=enabled
 check '  builds' ninja -C "$work/subproject/build"
 check '  runs' runs "$work/subproject/build/host"
 check '  builds the library alone' fails test -e "$work/subproject/build/subprojects/kldsel/tests"
