@@ -3,22 +3,18 @@
 
 #include <kldsel/kldsel.h>
 
-#define COSINE(TEXT, SHORT, SIGN)                                                                            \
-  { "cosine-" TEXT, "cosine", SHORT, KLDSEL_MEASURE_COSINE, KLDSEL_SIGN_##SIGN, KLDSEL_ORDER_HIGH }
-#define KL(TEXT, SHORT, SIGN)                                                                                \
-  { "kl-" TEXT, "kl", SHORT, KLDSEL_MEASURE_KL, KLDSEL_SIGN_##SIGN, KLDSEL_ORDER_LOW }
-#define SHARE(TEXT, SHORT, SIGN, ORDER)                                                                      \
-  { "share-" TEXT, "share", SHORT, KLDSEL_MEASURE_SHARE, KLDSEL_SIGN_##SIGN, KLDSEL_ORDER_##ORDER }
+#define METHOD(NAME, MEASURE, TEXT, SHORT, SIGN)                                                             \
+  { NAME "-" TEXT, NAME, SHORT, KLDSEL_MEASURE_##MEASURE, KLDSEL_SIGN_##SIGN }
 
 const struct method methods[METHOD_COUNT] = {
-    COSINE("all", "all", ALL),
-    COSINE("positive", "pos", POSITIVE),
-    COSINE("negative", "neg", NEGATIVE),
-    COSINE("positive-negative", "pos-neg", POSITIVE_NEGATIVE),
-    KL("all", "all", ALL),
-    KL("positive", "pos", POSITIVE),
-    KL("negative", "neg", NEGATIVE),
-    KL("positive-negative", "pos-neg", POSITIVE_NEGATIVE),
-    SHARE("positive", "pos", POSITIVE, HIGH),
-    SHARE("negative", "neg", NEGATIVE, LOW),
+    METHOD("cosine", COSINE, "all", "all", ALL),
+    METHOD("cosine", COSINE, "positive", "pos", POSITIVE),
+    METHOD("cosine", COSINE, "negative", "neg", NEGATIVE),
+    METHOD("cosine", COSINE, "positive-negative", "pos-neg", POSITIVE_NEGATIVE),
+    METHOD("kl", KL, "all", "all", ALL),
+    METHOD("kl", KL, "positive", "pos", POSITIVE),
+    METHOD("kl", KL, "negative", "neg", NEGATIVE),
+    METHOD("kl", KL, "positive-negative", "pos-neg", POSITIVE_NEGATIVE),
+    METHOD("share", SHARE, "positive", "pos", POSITIVE),
+    METHOD("share", SHARE, "negative", "neg", NEGATIVE),
 };

@@ -16,7 +16,6 @@ struct method {
   const char *sign_name;
   int32_t measure; /* kldsel_measure */
   int32_t sign;    /* kldsel_sign */
-  int32_t order;   /* kldsel_order, the library's default for it */
 };
 
 extern const struct method methods[METHOD_COUNT];

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "methods.h"
+#include "output.h"
 #include "text.h"
 
 /* The first choice of each is the default. */
@@ -186,17 +187,17 @@ static bool set_option(int key, const char *text, struct options *options, struc
   }
 }
 
-static bool same_path(const char *one, const char *other) {
-  return one != NULL && other != NULL && strcmp(one, other) == 0;
-}
-
 /* What each option alone cannot tell. */
 static bool check_paths(const struct options *options, struct problem *problem) {
-  if (same_path(options->output, options->safetensors))
+  if (output_same(options->output, options->safetensors))
     return problem_set(problem, "--output and --safetensors are both '%.200s'", options->output);
-  if (same_path(options->freeze_list, options->output) ||
-      same_path(options->freeze_list, options->safetensors))
+  if (output_same(options->freeze_list, options->output) ||
+      output_same(options->freeze_list, options->safetensors) ||
+      output_same(options->freeze_list, options->file))
     return problem_set(problem, "--freeze-list and a model are both '%.200s'", options->freeze_list);
+  if (output_same(options->safetensors, options->file))
+    return problem_set(problem, "--safetensors is the model that is read, '%.200s'; --output may be",
+                       options->safetensors);
   if (options->freeze_list != NULL && options->select_count < 0 && options->select_share < 0.0)
     return problem_set(problem, "--freeze-list needs --select, which tells how many layers to train");
   return true;
@@ -344,7 +345,6 @@ const char *options_layout_name(const struct options *options) {
   return name_of(layouts, options->layout);
 }
 
-const char *options_order_name(const struct options *options) {
-  const int32_t order = options->order != 0 ? options->order : methods[options_ranking_method(options)].order;
+const char *options_order_name(int32_t order) {
   return name_of(orders, order);
 }

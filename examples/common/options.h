@@ -54,7 +54,8 @@ const char *options_granularity_name(const struct options *options);
 const char *options_distribution_name(const struct options *options);
 const char *options_alignment_name(const struct options *options);
 const char *options_layout_name(const struct options *options);
-const char *options_order_name(const struct options *options);
+/* Of a kldsel_order. */
+const char *options_order_name(int32_t order);
 
 /* Index of the method that the layers are ranked by. */
 int options_ranking_method(const struct options *options);

@@ -23,6 +23,25 @@ static bool fail(const struct output *output, struct problem *problem) {
   return problem_set(problem, "cannot write '%.300s': %s", output->path, strerror(errno));
 }
 
+/* The folder's status, and the name in it. */
+static const char *place_of(const char *path, struct stat *folder) {
+  const char *slash = strrchr(path, '/');
+  if (slash == NULL) return stat(".", folder) == 0 ? path : NULL;
+  char *name = text_format("%.*s/.", (int)(slash - path), path);
+  const bool found = name != NULL && stat(name, folder) == 0;
+  free(name);
+  return found ? slash + 1 : NULL;
+}
+
+/* By names, as a file takes the place of a name: a link's target stays what it was. */
+bool output_same(const char *one, const char *other) {
+  struct stat a = {0}, b = {0};
+  const char *a_name = one != NULL ? place_of(one, &a) : NULL,
+             *b_name = other != NULL ? place_of(other, &b) : NULL;
+  return a_name != NULL && b_name != NULL && a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
+         strcmp(a_name, b_name) == 0;
+}
+
 bool output_begin(const char *path, struct output *output, struct problem *problem) {
   *output = (struct output){.path = path};
   if (path == NULL) return true;
@@ -83,4 +102,11 @@ bool output_close(FILE *file, struct problem *problem) {
   fclose(file);
   return written ||
          problem_set(problem, "cannot write: %s", error != 0 ? strerror(error) : "the disk took not all");
+}
+
+/* The disk may be full. */
+bool output_flush(struct problem *problem) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return true;
+  return problem_set(problem, "standard output: %s", errno != 0 ? strerror(errno) : "cannot be written");
 }

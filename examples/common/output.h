@@ -8,10 +8,17 @@
 
 #include "problem.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct output {
   const char *path; /* borrowed */
   char *temporary;  /* in the same folder; NULL: nothing to write */
 };
+
+/* Whether two paths are one name in one folder; a path of NULL is none. */
+bool output_same(const char *one, const char *other);
 
 /* Makes the empty temporary file; a `path` of NULL makes none. */
 bool output_begin(const char *path, struct output *output, struct problem *problem);
@@ -25,5 +32,12 @@ void output_end(struct output *output);
 /* For the functions that write a temporary file: open, write, and close with what went wrong in between. */
 FILE *output_open(const char *temporary, struct problem *problem);
 bool output_close(FILE *file, struct problem *problem);
+
+/* Writes what is left of the standard output: the end of a program that has printed. */
+bool output_flush(struct problem *problem);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

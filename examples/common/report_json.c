@@ -72,10 +72,11 @@ static json_t *root_of(const struct report *report) {
   return json_pack("{s:o, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:f, s:s, s:s}", "model",
                    model_of(options->file), "method", options_method_name(options), "reference",
                    options_reference_name(options), "layers", layers_of(report), "skipped",
-                   skipped_of(report->layers), "order", options_order_name(options), "granularity",
-                   options_granularity_name(options), "distribution", options_distribution_name(options),
-                   "alignment", options_alignment_name(options), "temperature", options->temperature,
-                   "layout", options_layout_name(options), "version", kldsel_version_string());
+                   skipped_of(report->layers), "order", options_order_name(report->scores->first),
+                   "granularity", options_granularity_name(options), "distribution",
+                   options_distribution_name(options), "alignment", options_alignment_name(options),
+                   "temperature", options->temperature, "layout", options_layout_name(options), "version",
+                   kldsel_version_string());
 }
 
 char *report_record(const struct report *report) {

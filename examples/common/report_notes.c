@@ -22,7 +22,7 @@ static void print_summary(const struct report *report) {
   fputs(methods[options_ranking_method(options)].name, stdout);
   if (methods[options_ranking_method(options)].measure == KLDSEL_MEASURE_KL)
     printf(", reference %s", options_reference_name(options));
-  printf(", %s first", options_order_name(options));
+  printf(", %s first", options_order_name(report->scores->first));
   if (selected > 0) printf("; %" PRId64 " selected (*)", selected);
   putchar('\n');
 }

@@ -73,6 +73,14 @@ static bool make_profiles(const struct layers *layers, kldsel_options *set, stru
   return succeeded(status, problem);
 }
 
+/* The library knows what ranks first where no option says so. */
+static bool read_order(const kldsel_options *set, struct scores *scores, struct problem *problem) {
+  int64_t order;
+  if (!succeeded(kldsel_options_get_int(set, KLDSEL_OPTION_ORDER, &order), problem)) return false;
+  scores->first = (int32_t)order;
+  return true;
+}
+
 /* Copies a method's scores, and of the method that the layers are ranked by everything else. */
 static bool read_ranking(const kldsel_ranking *ranking, const struct options *options, int method,
                          const struct layers *layers, struct scores *scores, struct problem *problem) {
@@ -101,6 +109,7 @@ static bool rank_by(int method, kldsel_profile *const *profiles, const struct op
       succeeded(kldsel_options_set_int(set, KLDSEL_OPTION_MEASURE, methods[method].measure), problem) &&
       succeeded(kldsel_options_set_int(set, KLDSEL_OPTION_SIGN, methods[method].sign), problem) &&
       succeeded(kldsel_rank_profiles(profiles, layers->count, NULL, NULL, set, &ranking), problem) &&
+      (method != options_ranking_method(options) || read_order(set, scores, problem)) &&
       read_ranking(ranking, options, method, layers, scores, problem);
   kldsel_ranking_free(ranking);
   return ranked;

@@ -18,6 +18,7 @@ struct scores {
   int32_t *selected;           /* by layer, 0 or 1 */
   const char **reason;         /* by layer: why the score ranked by is undefined; NULL if it is not */
   int64_t *order;              /* layers, best first */
+  int32_t first;               /* kldsel_order: which end of the scores that is */
   double seconds;
 };
 

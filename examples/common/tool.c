@@ -79,13 +79,6 @@ static bool run(const struct job *job, struct problem *problem) {
   return done;
 }
 
-/* Output may still be in the buffer, and the disk full. */
-static bool flush(struct problem *problem) {
-  errno = 0;
-  if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-  return problem_set(problem, "standard output: %s", errno != 0 ? strerror(errno) : "cannot be written");
-}
-
 /* After the work, as a run that fails says one line only. */
 static void advise(const struct job *job) {
   const char *better = kldsel_blas_better_core();
@@ -104,7 +97,7 @@ static int work(void *user) {
   struct problem problem, cause;
   const bool done =
       (run(job, &cause) || problem_set(&problem, "%.400s: %s", job->options->file, cause.text)) &&
-      flush(&problem);
+      output_flush(&problem);
   if (done)
     advise(job);
   else
@@ -155,7 +148,7 @@ int tool_main(const struct format *format, int argc, char **argv) {
   int status = EXIT_PROBLEM;
   if (parsed == OPTIONS_RUN)
     status = run_job(&(struct job){.format = format, .options = &options});
-  else if (parsed == OPTIONS_DONE && flush(&problem))
+  else if (parsed == OPTIONS_DONE && output_flush(&problem))
     status = 0;
   else
     problem_print(format->program, &problem);

@@ -84,7 +84,8 @@ static bool read_shape(hid_t dataset, struct stored_tensor *tensor, hsize_t *ele
 }
 
 /* What is elsewhere is not read, and what is not there would be made up, be it larger than the memory. */
-static bool check_storage(hid_t dataset, const struct stored_tensor *tensor, struct problem *problem) {
+static bool check_storage(hid_t dataset, hsize_t *unread, const struct stored_tensor *tensor,
+                          struct problem *problem) {
   const hid_t properties = H5Dget_create_plist(dataset);
   if (properties < 0) return problem_set(problem, "dataset '%.200s': is damaged", tensor->name);
   const bool elsewhere = H5Pget_layout(properties) == H5D_VIRTUAL || H5Pget_external_count(properties) != 0;
@@ -93,9 +94,14 @@ static bool check_storage(hid_t dataset, const struct stored_tensor *tensor, str
   if (elsewhere) return problem_set(problem, "dataset '%.200s': its data are in another file", tensor->name);
   const hsize_t stored = H5Dget_storage_size(dataset);
   const uint64_t most = filtered ? stored * (uint64_t)MOST_EXPANSION : stored;
-  return tensor->bytes <= most ||
-         problem_set(problem, "dataset '%.200s': its shape takes %zu bytes, but %" PRIu64 " are stored",
-                     tensor->name, tensor->bytes, (uint64_t)stored);
+  if (tensor->bytes > most)
+    return problem_set(problem, "dataset '%.200s': its shape takes %zu bytes, but %" PRIu64 " are stored",
+                       tensor->name, tensor->bytes, (uint64_t)stored);
+  if (stored > *unread)
+    return problem_set(problem, "dataset '%.200s': with those before it takes more bytes than the file has",
+                       tensor->name);
+  *unread -= stored;
+  return true;
 }
 
 static bool read_data(hid_t dataset, hid_t type, struct stored_tensor *tensor, struct problem *problem) {
@@ -112,7 +118,7 @@ static bool read_data(hid_t dataset, hid_t type, struct stored_tensor *tensor, s
   return read || problem_set(problem, "dataset '%.200s': libhdf5 cannot read it", tensor->name);
 }
 
-static bool read_typed(hid_t dataset, hid_t file_type, struct stored_tensor *tensor,
+static bool read_typed(hid_t dataset, hid_t file_type, hsize_t *unread, struct stored_tensor *tensor,
                        struct problem *problem) {
   hsize_t elements = 0;
   bool bfloat16 = false;
@@ -124,13 +130,13 @@ static bool read_typed(hid_t dataset, hid_t file_type, struct stored_tensor *ten
   if (!read_shape(dataset, tensor, &elements, problem)) return false;
   if (type.safetensors == NULL || elements == 0) return true;
   tensor->bytes = (size_t)elements * H5Tget_size(file_type);
-  return check_storage(dataset, tensor, problem) && read_data(dataset, file_type, tensor, problem);
+  return check_storage(dataset, unread, tensor, problem) && read_data(dataset, file_type, tensor, problem);
 }
 
-bool dataset_read(hid_t dataset, struct stored_tensor *tensor, struct problem *problem) {
+bool dataset_read(hid_t dataset, hsize_t *unread, struct stored_tensor *tensor, struct problem *problem) {
   const hid_t type = H5Dget_type(dataset);
   if (type < 0) return problem_set(problem, "dataset '%.200s': libhdf5 cannot read its type", tensor->name);
-  const bool read = read_typed(dataset, type, tensor, problem);
+  const bool read = read_typed(dataset, type, unread, tensor, problem);
   H5Tclose(type);
   return read;
 }

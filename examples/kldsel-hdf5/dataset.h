@@ -6,9 +6,12 @@
 #include <hdf5.h>
 #include <model.h>
 
-/* Sets type, shape and data of `tensor`, the latter in new memory; what is no number has none. The name is
- * set. */
-bool dataset_read(hid_t dataset, struct stored_tensor *tensor, struct problem *problem);
+/*
+ * Sets type, shape and data of `tensor`, the latter in new memory; what is no number has none. The name is
+ * set. What the dataset takes in the file is taken from `unread`, and must be there: many names for one
+ * dataset would fill the memory.
+ */
+bool dataset_read(hid_t dataset, hsize_t *unread, struct stored_tensor *tensor, struct problem *problem);
 
 struct strings {
   char **texts; /* NULL where there are none */

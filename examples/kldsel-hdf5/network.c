@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <json_text.h>
 #include <stdlib.h>
 #include <string.h>
 #include <text.h>
@@ -46,12 +47,12 @@ void network_free_tensor(struct stored_tensor *tensor) {
   free(data.owned);
 }
 
-static bool read_variable(hid_t group, const char *path, struct stored_tensor *tensor,
-                          struct problem *problem) {
+static bool read_variable(hid_t group, const char *path, struct network *network,
+                          struct stored_tensor *tensor, struct problem *problem) {
   const hid_t dataset = H5Dopen2(group, path, H5P_DEFAULT);
   if (dataset < 0)
     return problem_set(problem, "variable '%.200s': libhdf5 finds no dataset of it", tensor->name);
-  const bool read = dataset_read(dataset, tensor, problem);
+  const bool read = dataset_read(dataset, &network->unread, tensor, problem);
   H5Dclose(dataset);
   return read;
 }
@@ -79,10 +80,9 @@ static bool read_classes(hid_t file, struct network *network, struct problem *pr
     strings_free(&strings);
     return true;
   }
-  json_error_t error;
-  json_t *config = json_loads(strings.texts[0], 0, &error);
+  json_t *config = json_text_parse(strings.texts[0], strlen(strings.texts[0]), 0, "model_config", problem);
   strings_free(&strings);
-  if (config == NULL) return problem_set(problem, "model_config, byte %d: %s", error.position, error.text);
+  if (config == NULL) return false;
   network->classes = json_object();
   const bool collected = network->classes != NULL && collect_classes(config, network->classes);
   json_decref(config);
@@ -98,9 +98,9 @@ static enum keras_class class_of(const struct network *network, const char *labe
 }
 
 /* The older form: "conv2d/kernel" or "block/conv2d/kernel:0", after the layer in the path of the dataset. */
-static bool read_named(hid_t group, const struct network *network, struct stored_tensor *tensor,
+static bool read_named(hid_t group, struct network *network, struct stored_tensor *tensor,
                        struct problem *problem) {
-  if (!read_variable(group, tensor->name, tensor, problem)) return false;
+  if (!read_variable(group, tensor->name, network, tensor, problem)) return false;
   char *path = strdup(tensor->name);
   if (path == NULL) return problem_out_of_memory(problem);
   char *colon = strrchr(path, ':');
@@ -217,7 +217,7 @@ static bool read_numbered(hid_t variables, const char *owner, enum keras_class c
     const char *variable = known != NULL ? known : entry;
     char *name = *owner != '\0' ? text_format("%s/%s", owner, variable) : strdup(variable);
     struct stored_tensor *tensor = add(network, name, problem);
-    read = tensor != NULL && read_variable(variables, entry, tensor, problem);
+    read = tensor != NULL && read_variable(variables, entry, network, tensor, problem);
     if (!read) break;
     keras_lay_out(class, variable, tensor);
     if (optimizer) tensor->reason = "of the optimizer, no layer";
@@ -296,6 +296,8 @@ static bool read_group(hid_t group, bool named_only, struct network *network, st
 }
 
 bool network_read(hid_t file, struct network *network, struct problem *problem) {
+  if (H5Fget_filesize(file, &network->unread) < 0)
+    return problem_set(problem, "libhdf5 cannot tell its size");
   if (!read_classes(file, network, problem)) return false;
   const bool whole = is_group(file, "model_weights");
   const hid_t group = H5Gopen2(file, whole ? "model_weights" : "/", H5P_DEFAULT);

@@ -13,6 +13,7 @@ struct network {
   size_t room;
   struct json_t *classes; /* class by layer name, where the file has the model's configuration; else NULL */
   size_t groups;          /* met so far */
+  hsize_t unread;         /* bytes of the file, less those of the datasets read so far */
 };
 
 /* Gives back the name and the data of a tensor that network_read() has made. */

@@ -9,8 +9,10 @@
 #include <tool.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <fstream>
 #include <memory>
@@ -194,9 +196,11 @@ bool write_onnx(const model *model, const char *ranking, const char *path, probl
       throw std::runtime_error("has weights in files beside it: --output must name a file in the same "
                                "folder, where it finds them");
     set_ranking(file.proto, ranking);
+    errno = 0;
     std::ofstream output(path, std::ios::binary);
     if (!file.proto.SerializeToOstream(&output) || !output.flush())
-      throw std::runtime_error(std::string("cannot write '") + path + "'");
+      throw std::runtime_error(std::string("cannot write: ") +
+                               (errno != 0 ? std::strerror(errno) : "protobuf cannot"));
   });
 }
 

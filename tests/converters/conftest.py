@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs the converters. $KLDSEL_CONVERTERS is the folder that they are built in, `examples` of a build folder."""
+"""Runs the converters. $KLDSEL_CONVERTERS is the folder that they are built in, `examples` of a build folder;
+$KLDSEL_CONVERTERS_SANITIZED that of those built with sanitizers."""
 
 import json
 import os
 import subprocess
 from pathlib import Path
 
-import networks
 import pytest
 
+import networks
+
 PROGRAMS = Path(os.environ["KLDSEL_CONVERTERS"])
+SANITIZED = Path(os.environ["KLDSEL_CONVERTERS_SANITIZED"])
 
 
 def run(program, *arguments, **options):
     return subprocess.run(
         [str(PROGRAMS / program / program), *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         timeout=300,
         check=False,
-        **options,
     )
 
 
@@ -52,8 +53,7 @@ def bad(program, *arguments):
 def files(tmp_path_factory):
     """The bundled network in every format: the program that reads it, by the file."""
     folder = tmp_path_factory.mktemp("network")
-    networks.write_torch_onnx(folder / "torch.onnx", external=False)
-    networks.write_torch_onnx(folder / "external.onnx", external=True)
+    networks.write_torch_onnx(folder / "torch.onnx", folder / "external.onnx")
     networks.write_onnx(folder / "helper.onnx")
     networks.write_gguf(folder / "net.gguf")
     networks.write_safetensors(folder / "net.safetensors")

@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+# PyTorch is needed anyway.
+os.environ["KERAS_BACKEND"] = "torch"
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "examples" / "models" / "fashion_vgg.safetensors"
@@ -38,19 +39,15 @@ def torch_module():
     return module.eval()
 
 
-def write_torch_onnx(path, external):
-    """As torch.onnx.export() does it; the weights in a file beside the model, if wanted. Not optimized, as that
-    multiplies the weights by those of the normalisation behind."""
+def write_torch_onnx(path, external_path):
+    """As torch.onnx.export() does it; the second with the weights in a file beside the model. Not optimized, as
+    that multiplies the weights by those of the normalisation behind."""
     import torch
 
-    torch.onnx.export(
-        torch_module(),
-        (torch.zeros(1, 1, 28, 28),),
-        path,
-        external_data=external,
-        optimize=False,
-        verbose=False,
-    )
+    images = (torch.zeros(1, 1, 28, 28),)
+    program = torch.onnx.export(torch_module(), images, optimize=False, verbose=False)
+    program.save(path, external_data=False)
+    program.save(external_path, external_data=True)
 
 
 def write_onnx(path):

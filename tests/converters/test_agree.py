@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The same network has the same scores to the last bit, whatever format it comes in."""
 
-import networks
 import numpy as np
 import pytest
-from conftest import good, report
 from safetensors.numpy import save_file
+
+import networks
+from conftest import good, report
 
 FILES = (
     "torch.onnx",

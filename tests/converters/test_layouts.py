@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Layers of every layout, written by the frameworks, against the same filters as kldsel-rank views them."""
 
-import networks  # noqa: F401 - sets Keras's backend
 import numpy as np
 import pytest
-from conftest import bad, report
 from safetensors.numpy import save_file
+
+import networks  # noqa: F401 - sets Keras's backend
+from conftest import bad, report
 
 SOURCE = np.random.default_rng(2022)
 

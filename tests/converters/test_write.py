@@ -6,18 +6,19 @@ import os
 import shutil
 import stat
 
-import networks
 import numpy as np
 import pytest
-from conftest import bad, good, report
 from safetensors import safe_open
+
+import networks
+from conftest import bad, good, report, run
 
 SELECT = ("--select", "3", "--dense", "--method", "all")
 
 
 def of_safetensors(path):
     with safe_open(path, "np") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+        return {name: file.get_tensor(name) for name in file.offset_keys()}, file.metadata()
 
 
 def of_onnx(path):
@@ -130,8 +131,9 @@ def test_as_safetensors(files, tmp_path):
 
 
 def test_freeze_list(files, tmp_path):
-    import kldsel
     import torch
+
+    import kldsel
 
     for path, program in files.items():
         told = report(program, *SELECT[:2], "--freeze-list", tmp_path / "list.json", path)
@@ -226,8 +228,39 @@ def test_external_data_stay_where_they_are_found(by_name, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_what_is_read_is_not_written_over(files, tmp_path):
+    """But by --output; whatever the path is called."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    for path, program in files.items():
+        copy = folder / path.name
+        shutil.copy(path, copy)
+        for other in (copy, f"{folder}/./{path.name}", tmp_path / "link" / path.name):
+            assert "--freeze-list and a model are both" in bad(program, "-s", "1", "-F", other, copy)
+            assert "--safetensors is the model that is read" in bad(program, "-S", other, copy)
+        assert copy.read_bytes() == path.read_bytes()
+        copy.unlink()
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", "--verbose", "--help", "--version"])
+def test_a_report_that_cannot_be_printed_is_an_error(by_name, tmp_path, option):
+    """And then there are no files."""
+    with open("/dev/full", "wb") as full:
+        done = run("kldsel-onnx", option, "-O", tmp_path / "out", by_name["torch.onnx"], stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"kldsel-onnx: standard output: ")
+    assert done.stderr.count(b"\n") == 1
+    assert os.listdir(tmp_path) == []
+
+
 def test_wrong_options(by_name, tmp_path):
     path, out = by_name["torch.onnx"], tmp_path / "out"
+    assert "--output and --safetensors are both" in bad("kldsel-onnx", "-O", out, "-S", f"{tmp_path}/./out", path)
+    for option, value in (("method", "kl"), ("select", "-1"), ("select", "101%"), ("temperature", "0"),
+                          ("threads", "1025"), ("layout", "nchw"), ("reference", "given")):  # fmt: skip
+        assert f"--{option} '{value}': " in bad("kldsel-onnx", f"--{option}={value}", path)
     assert "--freeze-list needs --select" in bad("kldsel-onnx", "-F", out, path)
     assert "--output and --safetensors are both" in bad("kldsel-onnx", "-O", out, "-S", out, path)
     assert "--freeze-list and a model are both" in bad("kldsel-onnx", "-s", "1", "-O", out, "-F", out, path)
