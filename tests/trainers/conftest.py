@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/trainers"
-RANK = BUILD / "library/examples/kldsel-rank/kldsel-rank"
+RANK = ROOT / "build/examples/kldsel-rank/kldsel-rank"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TRAINERS = ("c99", "dlib", "libtorch")
 LAYERS = 2  # that are fine-tuned
@@ -25,9 +25,9 @@ def program(name):
     return BUILD / name / f"{name}-trainer"
 
 
-def run(name, *arguments, timeout=600):
+def run(name, *arguments, stdout=subprocess.PIPE):
     command = [program(name), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
 
 
 @dataclass

@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "network.h"
+#include "output.h"
 #include "results.h"
 #include "selection.h"
 #include "weights_file.h"
@@ -169,10 +170,7 @@ static bool compare(const struct arguments *arguments, const struct network *pre
     for (int run = 0; run < arguments->runs && done; run++)
       done = fine_tune(arguments, m, run, &data, pretrained, &accuracies[m][run], problem);
   if (done) {
-    printf(
-        "\naccuracy on %zu images of %zu classes, fine-tuned on %zu for %d epochs, %d of %d convolutions:\n",
-        data.test.count, arguments->target.count, data.train.count, arguments->epochs, arguments->layers,
-        CONVOLUTIONS);
+    results_heading(arguments, data.test.count, data.train.count, CONVOLUTIONS);
     for (size_t m = 0; m < METHODS; m++) results_accuracies(methods[m].name, accuracies[m], arguments->runs);
   }
   free_data(&data);
@@ -192,10 +190,11 @@ int main(int argc, const char **argv) {
   struct problem problem;
   struct network pretrained = {0};
   const enum arguments_result result = arguments_parse(argc, argv, NULL, &arguments, &problem);
-  if (result == ARGUMENTS_DONE) return EXIT_SUCCESS;
-  bool done = result == ARGUMENTS_RUN;
-  done = done && pretrain(&arguments, &pretrained, &problem) && compare(&arguments, &pretrained, &problem);
+  bool done = result != ARGUMENTS_WRONG;
+  if (result == ARGUMENTS_RUN)
+    done = pretrain(&arguments, &pretrained, &problem) && compare(&arguments, &pretrained, &problem);
   network_free(&pretrained);
+  done = done && output_flush(&problem);
   if (done) return EXIT_SUCCESS;
   problem_print(argv[0], &problem);
   return EXIT_PROBLEM;

@@ -25,6 +25,12 @@ void results_selection(const char *what, int epoch, const bool *trained, const d
   fflush(stdout);
 }
 
+void results_heading(const struct arguments *arguments, size_t tests, size_t images, size_t convolutions) {
+  printf(
+      "\naccuracy on %zu images of %zu classes, fine-tuned on %zu for %d epochs, %d of %zu convolutions:\n",
+      tests, arguments->target.count, images, arguments->epochs, arguments->layers, convolutions);
+}
+
 void results_accuracies(const char *what, const double *accuracies, int runs) {
   double sum = 0, lowest = accuracies[0], highest = accuracies[0];
   for (int run = 0; run < runs; run++) {

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "arguments.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -16,6 +18,9 @@ void results_progress(const char *what, size_t done, size_t total);
 /* One line: which of `count` convolutions are trained, and the scores that say so; no scores if the first is
  * NaN. */
 void results_selection(const char *what, int epoch, const bool *trained, const double *scores, size_t count);
+
+/* The line above the results: on how many images they were got, with how many of the convolutions. */
+void results_heading(const struct arguments *arguments, size_t tests, size_t images, size_t convolutions);
 
 /* One line of results: the mean accuracy of the runs in percent, lowest and highest, and each. */
 void results_accuracies(const char *what, const double *accuracies, int runs);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "dataset.hpp"
+#include "program.hpp"
 #include "random.h"
 #include "results.h"
 #include "weights_file.h"
@@ -25,7 +26,6 @@
 namespace trainers {
 namespace {
 
-constexpr int exit_problem = 2;
 constexpr std::size_t batch = 32;
 constexpr double rate = 0.02, momentum = 0.9, weight_decay = 0.0005;
 constexpr std::size_t convolutions = 6;
@@ -266,10 +266,7 @@ void run(const arguments &arguments) {
   for (std::size_t m = 0; m < methods.size(); m++)
     for (int run = 0; run < arguments.runs; run++)
       accuracies[m].push_back(fine_tune(arguments, methods[m], run, train, tests, pretrained));
-  std::printf(
-      "\naccuracy on %zu images of %zu classes, fine-tuned on %zu for %d epochs, %d of %zu convolutions:\n",
-      data.test().count, arguments.target.count, data.train().count, arguments.epochs, arguments.layers,
-      convolutions);
+  results_heading(&arguments, data.test().count, data.train().count, convolutions);
   for (std::size_t m = 0; m < methods.size(); m++)
     results_accuracies(methods[m].name, accuracies[m].data(), arguments.runs);
 }
@@ -288,20 +285,5 @@ int main(int argc, const char **argv) {
   arguments.most_layers = trainers::convolutions;
   arguments.runs = 1;
   arguments.seed = 1;
-  problem problem;
-  try {
-    switch (arguments_parse(argc, argv, nullptr, &arguments, &problem)) {
-    case ARGUMENTS_DONE:
-      return 0;
-    case ARGUMENTS_WRONG:
-      throw std::runtime_error(problem.text);
-    default:
-      trainers::run(arguments);
-      return 0;
-    }
-  } catch (const std::exception &error) {
-    problem_set(&problem, "%s", error.what());
-  }
-  problem_print(argv[0], &problem);
-  return trainers::exit_problem;
+  return trainers::run_program(argc, argv, nullptr, arguments, trainers::run);
 }

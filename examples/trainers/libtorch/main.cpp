@@ -15,13 +15,13 @@
 #include "dataset.hpp"
 #include "layers.hpp"
 #include "network.hpp"
+#include "program.hpp"
 #include "random.h"
 #include "results.h"
 
 namespace trainers {
 namespace {
 
-constexpr int exit_problem = 2;
 constexpr std::int64_t batch = 32, test_batch = 250;
 constexpr double pretrain_rate = 0.05, rate = 0.05, momentum = 0.9;
 
@@ -200,10 +200,7 @@ void run(const arguments &arguments, const char *file) {
   for (std::size_t m = 0; m < methods.size(); m++)
     for (int run = 0; run < arguments.runs; run++)
       accuracies[m].push_back(fine_tune(arguments, methods[m], run, train, tests, *pretrained));
-  std::printf(
-      "\naccuracy on %zu images of %zu classes, fine-tuned on %zu for %d epochs, %d of %zu convolutions:\n",
-      data.test().count, arguments.target.count, data.train().count, arguments.epochs, arguments.layers,
-      pretrained->convolutions());
+  results_heading(&arguments, data.test().count, data.train().count, pretrained->convolutions());
   for (std::size_t m = 0; m < methods.size(); m++)
     results_accuracies(methods[m].name, accuracies[m].data(), arguments.runs);
 }
@@ -226,22 +223,11 @@ int main(int argc, const char **argv) {
   poptOption own[] = {{"network", '\0', POPT_ARG_STRING, &file, 0,
                        "a VGG with batch norm to start from, instead of pretraining one", "FILE.safetensors"},
                       POPT_TABLEEND};
-  problem problem;
-  try {
-    switch (arguments_parse(argc, argv, own, &arguments, &problem)) {
-    case ARGUMENTS_DONE:
-      return 0;
-    case ARGUMENTS_WRONG:
-      throw std::runtime_error(problem.text);
-    default:
-      trainers::run(arguments, file);
-      return 0;
+  return trainers::run_program(argc, argv, own, arguments, [&](const struct arguments &chosen) {
+    try {
+      trainers::run(chosen, file);
+    } catch (const c10::Error &error) {
+      throw std::runtime_error(error.what_without_backtrace());
     }
-  } catch (const c10::Error &error) {
-    problem_set(&problem, "%s", error.what_without_backtrace());
-  } catch (const std::exception &error) {
-    problem_set(&problem, "%s", error.what());
-  }
-  problem_print(argv[0], &problem);
-  return trainers::exit_problem;
+  });
 }
