@@ -7,7 +7,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root work=$root/build/ggml
 # A source distribution of PyPI that brings ggml along, 3 MB of it.
 readonly package=ggml_python version=0.0.45
-readonly python=${PYTHON:-/usr/bin/python3}
 
 usage() {
     cat <<'TEXT'
@@ -49,14 +48,16 @@ TEXT
 
 get_sources() {
     write_backend
-    quietly "$python" -m venv --clear "$work/venv"
-    PYTHONPATH=$work/backend quietly "$work/venv/bin/pip" --disable-pip-version-check download --no-deps \
+    local venv
+    venv=$("$root/scripts/venv.sh" "$root/tests/converters/requirements.txt")
+    PYTHONPATH=$work/backend quietly "$venv/bin/pip" --disable-pip-version-check download --no-deps \
         --no-build-isolation --no-binary :all: --dest "$work" "$package==$version"
     tar -xzf "$work/$package-$version.tar.gz" -C "$work" --strip-components 3 "$package-$version/vendor/ggml"
 }
 
 compile() {
-    local source flags=(-O2 -fPIC -D_GNU_SOURCE -DGGML_VERSION='"0"' -DGGML_COMMIT='"0"' -Iinclude -Isrc)
+    # Not optimised: what is read by it are keys and shapes.
+    local source flags=(-O0 -fPIC -D_GNU_SOURCE -DGGML_VERSION='"0"' -DGGML_COMMIT='"0"' -Iinclude -Isrc)
     local -a jobs=()
     cd "$work"
     for source in ggml ggml-alloc ggml-quants; do

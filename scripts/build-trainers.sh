@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Build the trainers of examples/trainers against an installed copy of the library, all below build/trainers:
-# the copy is in prefix/, each trainer in a folder of its name.
+# Build the trainers of examples/trainers against an installed copy of the library: each in a folder of its name
+# below build/trainers.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root source=$root/examples/trainers build=$root/build/trainers
-readonly prefix=$build/prefix
 
 "$root/scripts/setup.sh" --trainers
 mkdir -p "$build"
@@ -18,19 +17,13 @@ quietly() {
     exit 1
 }
 
-[[ -f $build/library/build.ninja ]] ||
-    quietly meson setup "$build/library" "$root" --prefix "$prefix" --libdir lib \
-        -Dtests=disabled -Dexamples=enabled -Dbenchmarks=disabled -Ddocs=disabled
-# Not the other examples: kldsel-rank is what the trainers' rankings are compared with.
-quietly meson compile -C "$build/library" kldsel:shared_library kldsel:static_library kldsel-rank
-quietly meson install -C "$build/library" --no-rebuild
-
-export PKG_CONFIG_PATH=$prefix/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+libdir=$("$root/scripts/install-copy.sh")
+export PKG_CONFIG_PATH=$libdir/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 mkdir -p "$build/c99"
-quietly make -C "$build/c99" -f "$source/c99/Makefile" LDFLAGS="-Wl,-rpath,$prefix/lib"
+quietly make -C "$build/c99" -f "$source/c99/Makefile" LDFLAGS="-Wl,-rpath,$libdir"
 for name in dlib libtorch; do
     quietly cmake -S "$source/$name" -B "$build/$name" -DCMAKE_BUILD_TYPE=Release
 done
-# Each is one or a few large files: side by side.
-quietly cmake --build "$build/libtorch" --parallel 2
+# Each is one large file.
+quietly cmake --build "$build/libtorch"
 quietly cmake --build "$build/dlib"

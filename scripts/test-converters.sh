@@ -5,16 +5,14 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly root work=$root/build/converters requirements=$root/tests/converters/requirements.txt
-readonly prefix=$work/prefix
+readonly root work=$root/build/converters
 
 usage() {
     cat <<'TEXT'
 Usage: test-converters.sh [PYTEST-ARGUMENT...]
 
-Installs the library under build/converters/prefix, builds the examples against it under build/converters,
-and runs tests/converters with the packages of PyPI that its requirements.txt names. $PYTHON is the Python to
-take, /usr/bin/python3 by default.
+Builds the examples under build/converters, against the copy that scripts/install-copy.sh installs, and runs
+tests/converters with the packages of PyPI that its requirements.txt names.
 TEXT
 }
 
@@ -30,27 +28,14 @@ quietly() {
     die "failed: $*"
 }
 
-install_library() {
-    [[ -f $work/library/build.ninja ]] ||
-        quietly meson setup "$work/library" "$root" --prefix "$prefix" --libdir lib --buildtype release \
-            -Dtests=disabled -Dexamples=disabled -Dbenchmarks=disabled -Ddocs=disabled
-    quietly meson install -C "$work/library"
-}
-
 # build NAME ARGUMENT...: the examples alone, with the library that pkg-config finds.
 build() {
     local folder=$work/$1
     shift
     [[ -f $folder/build.ninja ]] ||
         quietly meson setup "$folder" "$root" -Dlibrary=installed -Dconverters=enabled "$@" \
-            --pkg-config-path "$prefix/lib/pkgconfig:$ggml"
+            --pkg-config-path "$libdir/pkgconfig:$ggml"
     quietly ninja -C "$folder"
-}
-
-# check NAME ARGUMENT...: the tests, with the programs of that build.
-check() {
-    KLDSEL_CONVERTERS=$work/$1/examples "$venv/bin/python" -m pytest -q -p no:cacheprovider -W ignore \
-        --basetemp "$work/files-$1" "${@:2}"
 }
 
 [[ ${1:-} != --help && ${1:-} != -h ]] || { usage && exit; }
@@ -59,14 +44,15 @@ unset LD_LIBRARY_PATH PYTHONPATH
 "$root/scripts/setup.sh" --converters
 mkdir -p "$work"
 ggml=$("$root/scripts/build-ggml.sh")
-venv=$("$root/scripts/venv.sh" "$requirements")
-install_library
+venv=$("$root/scripts/venv.sh" "$root/tests/converters/requirements.txt")
+libdir=$("$root/scripts/install-copy.sh")
 build plain -Dwerror=true
 # Sanitizers make gcc warn of what is not so.
 build sanitized -Db_sanitize=address,undefined -Db_lundef=false \
     -Dc_args=-fno-sanitize-recover=all -Dcpp_args=-fno-sanitize-recover=all
 
-export LD_LIBRARY_PATH=$prefix/lib KLDSEL_LIBRARY=$prefix/lib/libkldsel.so
-export PYTHONPATH=$root/bindings/python/src PYTHONDONTWRITEBYTECODE=1
-check plain "$root"/tests/converters/test_{agree,layouts,write}.py "$@"
-UBSAN_OPTIONS=print_stacktrace=1 check sanitized "$root/tests/converters/test_malformed.py" "$@"
+export LD_LIBRARY_PATH=$libdir KLDSEL_LIBRARY=$libdir/libkldsel.so
+export KLDSEL_CONVERTERS=$work/plain/examples KLDSEL_CONVERTERS_SANITIZED=$work/sanitized/examples
+export PYTHONPATH=$root/bindings/python/src PYTHONPYCACHEPREFIX=$root/build/pycache UBSAN_OPTIONS=print_stacktrace=1
+"$venv/bin/python" -m pytest -q -p no:cacheprovider -W ignore --durations 8 --basetemp "$work/files" \
+    "$root/tests/converters" "$@"

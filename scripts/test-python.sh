@@ -13,9 +13,9 @@ usage() {
     cat <<'TEXT'
 Usage: test-python.sh [PYTEST-ARGUMENT...]
 
-Builds the wheel under build/python, installs it into fresh virtual environments, and runs ruff, mypy and
-the tests of bindings/python with the packages of PyPI that its tests/requirements.txt names. $PYTHON is
-the Python to take, /usr/bin/python3 by default.
+Builds the wheel under build/python, installs it into virtual environments, and runs ruff, mypy and the tests of
+bindings/python with the packages of PyPI that its tests/requirements.txt names; ruff on all other Python, too. $PYTHON
+is the Python to take, /usr/bin/python3 by default.
 TEXT
 }
 
@@ -70,10 +70,10 @@ build_wheel
 pip "$venv" install --force-reinstall --no-deps "$wheel"
 
 cd "$package"
-"$venv/bin/ruff" check --quiet --cache-dir "$work/ruff" .
+"$venv/bin/ruff" check --quiet --cache-dir "$work/ruff" "$root"
 "$venv/bin/ruff" format --quiet --check --cache-dir "$work/ruff" .
 quietly "$venv/bin/mypy" --cache-dir "$work/mypy"
-export KLDSEL_TEST_WHEEL=$wheel KLDSEL_TEST_ALL=1 PYTHONDONTWRITEBYTECODE=1
+export KLDSEL_TEST_WHEEL=$wheel KLDSEL_TEST_ALL=1 PYTHONPYCACHEPREFIX=$root/build/pycache
 export KLDSEL_RANK=$root/build/examples/kldsel-rank/kldsel-rank
 export HYPOTHESIS_STORAGE_DIRECTORY=$work/hypothesis
 cd "$work"

@@ -16,8 +16,9 @@ import json
 import math
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # at run time imported where it is used: a check needs neither numpy nor safetensors
     import numpy as np

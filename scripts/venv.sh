@@ -42,7 +42,8 @@ for requirements in "$@"; do
     stamp=$venv/.installed-$(sha256sum <"$requirements" | cut -c 1-16)
     [[ -e $stamp ]] && continue
     printf 'installing under build/ what %s names\n' "$requirements" >&2
-    quietly "$venv/bin/pip" --disable-pip-version-check install --requirement "$requirements"
+    # Not compiled: most of what comes is never imported.
+    quietly "$venv/bin/pip" --disable-pip-version-check install --no-compile --requirement "$requirements"
     touch "$stamp"
 done
 printf '%s\n' "$venv"

@@ -95,8 +95,8 @@ def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     correct = 0
     batches = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
     for batch, target in batches:
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        correct += int((network(batch).argmax(dim=1) == target).sum())
+        guesses = network(batch.contiguous(memory_format=torch.channels_last)).argmax(dim=1)
+        correct += int((guesses == target).sum())
     return 100 * correct / len(labels)
 
 

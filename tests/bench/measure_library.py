@@ -83,7 +83,7 @@ def grow(library: Library, command: str, shapes: list[tuple[int, int, int, int]]
     for _ in range(GROWTH_TURNS):
         for shape, found in zip(shapes, seconds):
             library.shape(*shape)
-            found += library.command(command, 0, max(1, rounds // GROWTH_TURNS))["seconds"]
+            found.extend(library.command(command, 0, max(1, rounds // GROWTH_TURNS))["seconds"])
             library.drop()
     return [spread(found)["median"] for found in seconds]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import matplotlib as mpl
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-from names import set_name  # noqa: E402
-from settings import COSINE, SIX, threads_text  # noqa: E402
+import matplotlib.pyplot as plt
+from names import set_name
+from settings import COSINE, SIX, threads_text
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 OWN, BLUE, SKY, GREEN, YELLOW, RED, PINK, GREY = (

@@ -23,7 +23,7 @@ class Process:
             environment["OPENBLAS_CORETYPE"] = core
         self.name = name
         # A file, not a pipe: nobody empties it while the process talks.
-        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
             command,
             env=environment,

@@ -22,7 +22,7 @@ from processes import HERE, Library
 from samples import slope, spread
 
 sys.path.append(str(HERE / "contenders"))
-import serve  # noqa: E402
+import serve
 
 WORKER = Path(sys.argv.pop(1))
 LAYERS = [[64, 32, 3, 3], [128, 64, 1, 1]]

@@ -138,7 +138,7 @@ def numpy_in(kldsel: Kldsel, versioned: bool) -> int:
         try:
             kldsel.take(wrong, OIHW, versioned)
         except ValueError as error:
-            assert text in str(error), error
+            assert text in str(error), error  # noqa: PT017 - run without pytest
         else:
             raise AssertionError(f"taken, but should be refused: {text}")
         assert sys.getrefcount(wrong) == references, "what was refused was not given back"
@@ -157,7 +157,7 @@ def torch_in(kldsel: Kldsel, torch: Any, versioned: bool) -> int:
     try:
         kldsel.take(torch.zeros(2, 2, dtype=torch.bool), OI, versioned)
     except ValueError as error:
-        assert "dtype has code" in str(error), error
+        assert "dtype has code" in str(error), error  # noqa: PT017
     else:
         raise AssertionError("a tensor of bool was taken")
     return len(cases)

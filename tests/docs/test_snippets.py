@@ -27,7 +27,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def run(command: list[str], environment: dict[str, str] | None = None) -> tuple[bool, str]:
     """Run a command; tell whether it succeeded and what it printed."""
     done = subprocess.run(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
     )
     return done.returncode == 0, done.stdout
 

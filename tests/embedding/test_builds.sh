@@ -139,8 +139,7 @@ for standard in 17 20; do
     check '  runs' env LD_LIBRARY_PATH="$libdir" "$work/host"
 done
 
-## From source; little optimised, as what is tested is how it is built
-export CFLAGS=-O1
+## From source
 host from-source cmake 2
 cmake_host from-source -DKLDSEL_SOURCE="$source"
 check "  needs no $soname" lacks "$work/from-source/build/host" "$soname"

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import tempfile
 import unittest
+from typing import ClassVar
 
 # What the program runs under, "valgrind -q --error-exitcode=99" say.
 WRAPPER = shlex.split(os.environ.get("KLDSEL_RANK_WRAPPER", ""))
@@ -21,7 +22,7 @@ def some(runs, step):
 class ProgramTest(unittest.TestCase):
     executable = None
     # Where OpenBLAS chooses badly, it is told better, so that no advice is given.
-    environment = {}
+    environment: ClassVar[dict] = {}
 
     @classmethod
     def setUpClass(cls):

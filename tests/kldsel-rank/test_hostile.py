@@ -183,7 +183,7 @@ class HostileTest(ProgramTest):
     def test_weights_that_are_not_finite(self):
         for bad, shown in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):
             for dtype in ("F64", "F32", "F16", "BF16"):
-                values = WEIGHTS[:5] + [bad] + WEIGHTS[6:]
+                values = [*WEIGHTS[:5], bad, *WEIGHTS[6:]]
                 content = network(("fine", dtype, [2, 2, 2], WEIGHTS), ("broken", dtype, [2, 2, 2], values))
                 text = self.bad(self.write(content), says="'broken'")
                 self.assertIn("[1, 0, 1]", text)

@@ -7,9 +7,10 @@ import itertools
 import math
 import random
 
-import definition
 from program import ProgramTest, some
 from safetensors import network, pack
+
+import definition
 
 LAYER_KEYS = ["name", "kind", "filters", "elements", "scores", "rank", "selected", "reason"]
 OTHER_KEYS = ["order", "granularity", "distribution", "alignment", "temperature", "layout", "version"]
@@ -54,7 +55,7 @@ class ReportTest(ProgramTest):
         extra = [("bias", "F32", [2], [0.0, 1.0]), ("head", "F32", [2, 2], [1.0, 2.0, 3.0, 4.0])]
         path = self.write(example(extra))
         report = self.report("--method", "all", path)
-        self.assertEqual(list(report), ["model", "method", "reference", "layers", "skipped"] + OTHER_KEYS)
+        self.assertEqual(list(report), ["model", "method", "reference", "layers", "skipped", *OTHER_KEYS])
         self.assertEqual((report["model"], report["method"], report["reference"]), (path, "all", "uniform"))
         self.assertEqual([layer["name"] for layer in report["layers"]], list(LAYERS))
         for layer in report["layers"]:

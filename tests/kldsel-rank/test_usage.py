@@ -45,7 +45,7 @@ class UsageTest(ProgramTest):
             "alignment": ["", "sorted"],
             "temperature": ["", "0", "-1", "nan", "inf", "1e999", "1x", "0x1", " 1", "hot"],
             "threads": ["", "-1", "1.5", "1025", "99999999999999999999", "two"],
-            "select": ["", "-1", "1.5", "101%", "-1%", "%", "nan%", "1e30", "0x10%", "0x2", " 1", "half", "99999999999999999999"],
+            "select": ["", "-1", "1.5", "101%", "-1%", "%", "nan%", "1e30", "0x10%", "0x2", " 1", "half", "9" * 20],
         }
         for option, wrong in values.items():
             for value in some(wrong, 3):

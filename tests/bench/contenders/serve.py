@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from memory import resident_bytes, reset_peak
+from memory import reset_peak, resident_bytes
 
 
 def run(contender: object, copies: Iterator[object], precision: str, seconds: float) -> dict:
