@@ -17,6 +17,13 @@ from kldsel_study.targets import READERS
 RUNS = places.RESULTS / "runs.csv"
 
 
+def _share(text: str) -> tuple[int, int]:
+    mine, of = (int(one) for one in text.split("/"))
+    if not 1 <= mine <= of:
+        raise ValueError(text)
+    return mine, of
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kldsel_study", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -36,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
                      help="numbers of layers of the parts count and references")  # fmt: skip
     run.add_argument("--seeds", type=int, default=5, help="runs to report of each choice (default: 5)")
     run.add_argument("--minutes", type=float, default=float("inf"), help="start no run after so long")
+    run.add_argument("--share", type=_share, default=(1, 1), metavar="N/OF",
+                     help="only every OF-th choice of layers, for one of so many processes")  # fmt: skip
     run.add_argument("--runs", type=Path, default=RUNS, help="the table to append to")
 
     report = commands.add_parser("report", help="tables and plots from results/")
@@ -61,7 +70,7 @@ def main() -> int:
 
             work(options, time.monotonic() + 60 * options.minutes)
         else:
-            from kldsel_study.analysis import report
+            import kldsel_study.analysis.report as report
 
             report.write(options.runs, options.quick)
     except (FileNotFoundError, ValueError) as error:

@@ -104,5 +104,7 @@ def random_selections(network: str, scores: pd.DataFrame, size: str) -> list[Lay
     if size == "1":
         return [(at,) for at in range(count)]
     parameters = [int(one) for one in scores.parameters]
-    random = np.random.default_rng([zlib.crc32(network.encode()), SIZES.index(size)])
+    # Sizes that are the same number of layers share their draws.
+    stream = [1, SIZES.index(size)] if size in BUDGETS else [0, count_of(size, count)]
+    random = np.random.default_rng([zlib.crc32(network.encode()), *stream])
     return [choose(list(random.permutation(count)), "low", size, parameters) for _ in range(RANDOM_DRAWS)]

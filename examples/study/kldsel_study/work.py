@@ -40,7 +40,8 @@ def work(options: argparse.Namespace, until: float) -> None:
         table = scores.saved(cell.network)
         workbench = None
         for part in options.parts:
-            sets = layer_sets(cell.network, table, part, options.counts)
+            mine, of = options.share
+            sets = layer_sets(cell.network, table, part, options.counts)[mine - 1 :: of]
             title = f"{cell.network} {cell.target} {cell.images} {part}"
             names = {name_layers(one, len(table)) for one in sets}
             there = sum(_cell(key) == cell and key.layers in names for key in runs.rows)

@@ -14,9 +14,11 @@ CONFIDENCE = 0.95
 
 
 def interval(values: pd.Series) -> tuple[float, float]:
-    """Half the width of Student's interval around the mean is not told; its two ends are."""
+    """The two ends of Student's interval around the mean."""
     if len(values) < 2:
         return float("nan"), float("nan")
+    if values.sem() == 0:
+        return float(values.mean()), float(values.mean())
     low, high = stats.t.interval(CONFIDENCE, len(values) - 1, values.mean(), values.sem())
     return float(low), float(high)
 

@@ -91,7 +91,7 @@ def by_arm(runs: Runs, scores: Scores) -> pd.DataFrame:
 
 def gains(table: pd.DataFrame, count_of: Callable[[str], int]) -> pd.DataFrame:
     """Per cell and layer: percent more than with the head alone, if that layer is trained, too; mean over seeds."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for values, group in table.groupby(CELL, sort=False):
         accuracy = group.pivot_table(index="layers", columns="seed", values="accuracy")
         layers = [str(at) for at in range(count_of(values[0]))]

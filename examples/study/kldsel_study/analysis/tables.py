@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The tables of docs/study.md, as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from kldsel import METHODS
+
+from kldsel_study.analysis.frames import ALONE, CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM
+from kldsel_study.results import Runs
+from kldsel_study.scores import SHAPE
+
+SHOWN = (
+    RANDOM, "last", "first", "most parameters", "most filters", "SNR", ALONE,
+    *(f"{method} {order}" for method in METHODS for order in ("low", "high")),
+)  # fmt: skip
+"""Arms of the main tables, in this order: what is compared with, then the methods."""
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; all columns but the first are set to the right."""
+    lines = [f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def cell_name(network: str, target: str, images: int) -> str:
+    """As `resnet20 to mnist, 200`."""
+    return f"{network} to {target}, {images}"
+
+
+def number(value: float, digits: int = 1, sign: bool = False) -> str:
+    """A dash where there is none."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def _p(value: float) -> str:
+    if not math.isfinite(value):
+        return "-"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def coverage(runs: Runs) -> str:
+    """How many runs there are."""
+    count: dict[tuple[str, str, int], list[int]] = {}
+    seconds: dict[tuple[str, str, int], float] = {}
+    for key, outcome in runs.rows.items():
+        cell = (key.network, key.target, key.images)
+        count.setdefault(cell, [0, 0])[key.part == "test"] += 1
+        seconds[cell] = seconds.get(cell, 0.0) + outcome.seconds
+    rows = [
+        (cell_name(*cell), str(search), str(test), str(search + test), f"{seconds[cell] / 60:.0f}")
+        for cell, (search, test) in count.items()
+    ]
+    searched, judged = (sum(one[at] for one in count.values()) for at in (0, 1))
+    rows.append(("all", str(searched), str(judged), str(searched + judged), f"{sum(seconds.values()) / 60:.0f}"))
+    return markdown(("cell", "search", "test", "runs", "processor minutes of training"), rows)
+
+
+def accuracy(means: pd.DataFrame, size: str) -> str:
+    """Accuracy in percent, a column a cell, with half the width of its interval where it is symmetric."""
+    cells = list(dict.fromkeys(map(tuple, means[means["size"] == size][CELL].to_numpy())))
+    known = {
+        (row.arm, (row.network, row.target, row.images)): f"{row.accuracy:.1f} ± {(row.high - row.low) / 2:.1f}"
+        for row in means[means["size"].isin((size, NO_SIZE))].itertuples()
+    }
+    rows = [
+        (arm, *(known.get((arm, cell), "-") for cell in cells))
+        for arm in (HEAD_ONLY, *SHOWN, EVERYTHING)
+        if any((arm, cell) in known for cell in cells)
+    ]
+    return markdown(("arm", *(cell_name(*cell) for cell in cells)), rows)
+
+
+def differences(random: pd.DataFrame, last: pd.DataFrame, size: str) -> str:
+    """Points of accuracy over random layers and over the last ones, mean over the cells."""
+    sides = [side[side["size"] == size].set_index("arm") for side in (random, last)]
+    rows = []
+    for arm in SHOWN:
+        if not any(arm in side.index for side in sides):
+            continue
+        row = [arm]
+        for side in sides:
+            if arm not in side.index:
+                row += ["-"] * 3
+                continue
+            one = side.loc[arm]
+            row += [
+                f"{number(one.difference, sign=True)} [{number(one.low, sign=True)}, {number(one.high, sign=True)}]",
+                f"{one.better} of {one.cells}",
+                _p(one.holm),
+            ]
+        rows.append(row)
+    header = ("arm", "over random", "better in", "p (Holm)", "over last", "better in", "p (Holm)")
+    return markdown(header, rows)
+
+
+def taus(table: pd.DataFrame) -> str:
+    """Tau of each score, a column a cell, then the mean; then the mean within layers of equal shape."""
+    cells = list(dict.fromkeys(map(tuple, table[CELL].to_numpy())))
+    rows = []
+    for score, group in table.groupby("score", sort=False):
+        by_cell = {(row.network, row.target, row.images): row for row in group.itertuples()}
+        each = [number(by_cell[cell].tau, 2, sign=True) + ("*" if by_cell[cell].p < 0.05 else "") for cell in cells]
+        name = f"*{score}*" if score in SHAPE else score
+        mean, inside = (number(group[one].mean(), 2, sign=True) for one in ("tau", "tau_shape"))
+        rows.append((name, *each, mean, inside))
+    return markdown(("score", *(cell_name(*cell) for cell in cells), "mean", "mean, equal shape"), rows)
+
+
+def per_layer(gains: pd.DataFrame) -> str:
+    """The best, the middle and the worst layer of each cell, and what the last one gains."""
+    rows = []
+    for values, group in gains.groupby(CELL, sort=False):
+        ranked = group.sort_values("gain", ascending=False)
+        last = group.sort_values("index").iloc[-1]
+        best, worst = ranked.iloc[0], ranked.iloc[-1]
+        rows.append(
+            (cell_name(*values), f"{number(best.gain, sign=True)} (layer {best['index']:.0f})",
+             number(ranked.gain.median(), sign=True), f"{number(worst.gain, sign=True)} (layer {worst['index']:.0f})",
+             number(last.gain, sign=True), str(len(group)))
+        )  # fmt: skip
+    return markdown(("cell", "best", "median", "worst", "last layer", "layers"), rows)
