@@ -93,9 +93,9 @@ quick() {
 }
 
 check() {
-    local options=(--config "$study/pyproject.toml" --cache-dir "$work/ruff")
-    "$venv/bin/ruff" check --quiet "${options[@]}" "$study" "$root/tests/study"
-    "$venv/bin/ruff" format --quiet --check "${options[@]}" "$study" "$root/tests/study"
+    local options=(--quiet --cache-dir "$work/ruff")
+    "$venv/bin/ruff" check "${options[@]}" "$study" "$root/tests/study"
+    "$venv/bin/ruff" format --check "${options[@]}" "$study" "$root/tests/study"
     (cd "$study" && quietly "$venv/bin/mypy" --cache-dir "$work/mypy")
     PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" -m pytest -q -p no:cacheprovider -c "$study/pyproject.toml" \
         --rootdir "$root" "$root/tests/study" "$study/kldsel_study"

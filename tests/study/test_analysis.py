@@ -4,13 +4,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from kldsel_study.analysis import compare, frames, report, tables, tau
 from kldsel_study.arms import selections
 from kldsel_study.networks import SOURCES
 from kldsel_study.plan import Cell, layer_sets, missing
 from kldsel_study.results import Outcome, Runs, read_layers
 from kldsel_study.scores import saved
-from scipy import stats
 
 LAYERS = 10
 

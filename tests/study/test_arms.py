@@ -5,6 +5,7 @@ import kldsel
 import numpy as np
 import pandas as pd
 import pytest
+
 from kldsel_study import scores
 from kldsel_study.arms import SIZES, arms, choose, random_selections, selections
 from kldsel_study.networks import SOURCES

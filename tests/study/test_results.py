@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from kldsel_study import results
 from kldsel_study.plan import Cell, best_rate, layer_sets, missing, total
 from kldsel_study.results import Key, Outcome, Runs, name_layers, read_layers

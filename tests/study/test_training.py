@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from kldsel_study import images, targets, training
 from kldsel_study.chain import inputs_of_steps
 from kldsel_study.networks import SOURCES

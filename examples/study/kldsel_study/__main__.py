@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
                           help=f"of {', '.join(SOURCES)} (default: all)")  # fmt: skip
 
     commands.add_parser("check", parents=[networks], help="see whether the networks are wired right")
-    commands.add_parser("scores", parents=[networks], help="score the layers, write results/scores.csv")
+    commands.add_parser("scores", parents=[networks], help="score the layers, write results/scores.csv and cost.csv")
 
     run = commands.add_parser("run", parents=[networks], help="train what is missing, append to results/runs.csv")
     run.add_argument("--targets", nargs="+", choices=READERS, default=list(READERS), metavar="NAME",
@@ -64,15 +64,17 @@ def main() -> int:
         elif options.command == "scores":
             from kldsel_study import scores
 
-            scores.save({name: scores.of(SOURCES[name].load()) for name in options.networks})
+            chains = {name: SOURCES[name].load() for name in options.networks}
+            scores.save({name: scores.of(chain) for name, chain in chains.items()})
+            scores.save_cost({name: scores.cost(chain) for name, chain in chains.items()})
         elif options.command == "run":
             from kldsel_study.work import work
 
             work(options, time.monotonic() + 60 * options.minutes)
         else:
-            import kldsel_study.analysis.report as report
+            from kldsel_study.analysis.report import write
 
-            report.write(options.runs, options.quick)
+            write(options.runs, options.quick)
     except (FileNotFoundError, ValueError) as error:
         print(f"kldsel_study: {error}", file=sys.stderr)
         return 2

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import kldsel
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ from kldsel_study import places
 from kldsel_study.chain import Chain
 
 FILE = places.RESULTS / "scores.csv"
+COST = places.RESULTS / "cost.csv"
 REFERENCES = ("others", "previous", "within")
 """Of the divergences, beside uniform."""
 SHAPE = ("depth", "filters", "elements", "parameters")
@@ -66,11 +70,39 @@ def of(chain: Chain) -> pd.DataFrame:
     return pd.DataFrame({"layer": names, **columns})
 
 
+def cost(chain: Chain, repeats: int = 7) -> dict[str, float]:
+    """Seconds of processor time that scoring a network takes, the shortest of some tries."""
+    weights = dict(chain.named_parameters())
+    layers = kldsel.rank(chain).layers
+    matrices = [weights[one.name].detach().numpy().reshape(one.filters, one.elements) for one in layers]
+    timed: dict[str, Callable[[], object]] = {
+        "one_method": lambda: kldsel.rank(chain, threads=1),
+        "all_methods": lambda: kldsel.rank(chain, "all", threads=1),
+        "snr": lambda: [signal_to_noise(one) for one in matrices],
+    }
+    found = {}
+    for name, call in timed.items():
+        seconds = []
+        for _ in range(repeats):
+            started = time.process_time()
+            call()
+            seconds.append(time.process_time() - started)
+        found[name] = min(seconds)
+    return found
+
+
+def save_cost(tables: dict[str, dict[str, float]]) -> None:
+    """Writes the seconds of all networks."""
+    pd.DataFrame.from_dict(tables, orient="index").to_csv(
+        COST, index_label="network", float_format="%.6f", lineterminator="\n"
+    )
+
+
 def save(tables: dict[str, pd.DataFrame]) -> None:
-    """Writes the scores of all networks, numbers as short as they can be read back."""
+    """Writes the scores of all networks, to the digits in which processors agree."""
     parts = [table.assign(network=name) for name, table in tables.items()]
     whole = pd.concat(parts)[["network", *parts[0].columns.drop("network")]]
-    whole.to_csv(FILE, index=False, lineterminator="\n")
+    whole.to_csv(FILE, index=False, float_format="%.12g", lineterminator="\n")
 
 
 def saved(network: str) -> pd.DataFrame:

@@ -9,9 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from kldsel_study.analysis.frames import CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM
 from kldsel_study.analysis.tables import SHOWN, cell_name
@@ -19,16 +17,22 @@ from kldsel_study.analysis.tables import SHOWN, cell_name
 _BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#bc4749"
 
 
-def _save(figure: Any, path: Path) -> None:
-    # Without the date and the version, the same table gives the same file.
-    figure.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
-    plt.close(figure)
+def _new(rows: int, columns: int, figsize: tuple[float, float]) -> tuple[Figure, Any]:
+    figure = Figure(figsize=figsize)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # The same table gives the same file.
+    with mpl.rc_context({"svg.hashsalt": "kldsel"}):
+        figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
 
 
 def arms(differences: pd.DataFrame, over: pd.DataFrame, size: str, path: Path) -> None:
     """Points over random layers: a dot each cell, a bar the mean over them; the best on top."""
     table = over[(over["size"] == size) & over.arm.isin(SHOWN)].sort_values("difference")
-    figure, axes = plt.subplots(figsize=(8, 0.26 * len(table) + 1.2))
+    figure, panels = _new(1, 1, figsize=(8, 0.26 * len(table) + 1.2))
+    axes = panels[0, 0]
     for place, row in enumerate(table.itertuples()):
         colour = _BLUE if row.arm.startswith(("kl-", "cosine-", "share-")) else _GREY
         axes.barh(place, row.difference, color=colour, alpha=0.45)
@@ -46,7 +50,7 @@ def gains(table: pd.DataFrame, path: Path) -> None:
     cells = list(table.groupby(CELL, sort=False))
     columns = min(3, len(cells))
     rows = -(-len(cells) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 2.6 * rows), squeeze=False)
+    figure, axes = _new(rows, columns, figsize=(4 * columns, 2.6 * rows))
     for panel in axes.flat[len(cells) :]:
         panel.axis("off")
     for panel, (values, group) in zip(axes.flat, cells, strict=False):
@@ -63,7 +67,8 @@ def taus(table: pd.DataFrame, path: Path) -> None:
     """Kendall's tau of every score with the gains, a column a cell."""
     wide = table.assign(cell=[cell_name(*one) for one in table[CELL].to_numpy()])
     wide = wide.pivot_table(index="score", columns="cell", values="tau", sort=False)
-    figure, axes = plt.subplots(figsize=(1.1 * wide.shape[1] + 3, 0.22 * len(wide) + 1.5))
+    figure, panels = _new(1, 1, figsize=(1.1 * wide.shape[1] + 3, 0.22 * len(wide) + 1.5))
+    axes = panels[0, 0]
     picture = axes.imshow(wide, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
     axes.set_yticks(range(len(wide)), list(wide.index), fontsize=7)
     axes.set_xticks(range(wide.shape[1]), list(wide.columns), fontsize=7, rotation=40, ha="right")
@@ -82,7 +87,7 @@ def sizes(means: pd.DataFrame, path: Path) -> None:
     cells = [(one, group) for one, group in means.groupby(CELL, sort=False) if set(counts) <= set(group["size"])]
     if not cells:
         return
-    figure, axes = plt.subplots(1, len(cells), figsize=(3.4 * len(cells), 3), squeeze=False)
+    figure, axes = _new(1, len(cells), figsize=(3.4 * len(cells), 3))
     for panel, (values, group) in zip(axes.flat, cells, strict=True):
         for arm, colour in shown.items():
             line = group[(group.arm == arm) & group["size"].isin(counts)].sort_values("size")

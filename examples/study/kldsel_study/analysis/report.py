@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from kldsel_study import places, scores
-from kldsel_study.analysis import compare, frames, plots, tables, tau
+from kldsel_study.analysis import compare, frames, paper, plots, tables, tau
 from kldsel_study.arms import COUNTS
 from kldsel_study.results import Runs
 
@@ -76,6 +76,9 @@ def blocks(runs: Runs) -> dict[str, str]:
     for size in COUNTS:
         made[f"accuracy {size}"] = tables.accuracy(means, size)
         made[f"differences {size}"] = tables.differences(random, last, size)
+    made["claims"] = paper.claims()
+    made["orders"] = paper.orders(arms)
+    made["cost"] = tables.cost(runs)
     made["quick"] = quick_table(runs)
     made["gains"] = tables.per_layer(layer_gains)
     made["taus"] = tables.taus(tau.taus(layer_gains, of))
@@ -86,11 +89,11 @@ def _draw(runs: Runs) -> None:
     of = _saved_scores()
     arms = frames.by_arm(runs, of)
     differences = compare.against(arms, frames.RANDOM)
-    plots.arms(differences, compare.over_cells(differences), "3", IMAGES / "study-arms.png")
-    plots.sizes(compare.means(arms), IMAGES / "study-sizes.png")
+    plots.arms(differences, compare.over_cells(differences), "3", IMAGES / "study-arms.svg")
+    plots.sizes(compare.means(arms), IMAGES / "study-sizes.svg")
     layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
-    plots.gains(layer_gains, IMAGES / "study-gains.png")
-    plots.taus(tau.taus(layer_gains, of), IMAGES / "study-taus.png")
+    plots.gains(layer_gains, IMAGES / "study-gains.svg")
+    plots.taus(tau.taus(layer_gains, of), IMAGES / "study-taus.svg")
 
 
 def write(path: Path, only_quick: bool) -> None:

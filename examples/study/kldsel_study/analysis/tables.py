@@ -11,7 +11,7 @@ from kldsel import METHODS
 
 from kldsel_study.analysis.frames import ALONE, CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM
 from kldsel_study.results import Runs
-from kldsel_study.scores import SHAPE
+from kldsel_study.scores import COST, SHAPE
 
 SHOWN = (
     RANDOM, "last", "first", "most parameters", "most filters", "SNR", ALONE,
@@ -126,3 +126,28 @@ def per_layer(gains: pd.DataFrame) -> str:
              number(last.gain, sign=True), str(len(group)))
         )  # fmt: skip
     return markdown(("cell", "best", "median", "worst", "last layer", "layers"), rows)
+
+
+def cost(runs: Runs) -> str:
+    """Seconds of processor time: to score a network's layers, and to try them, which also needs the target."""
+    table = pd.read_csv(COST).set_index("network")
+    rows = []
+    for values, (count, seconds) in _trials(runs).items():
+        one = table.loc[values[0]]
+        rows.append(
+            (cell_name(*values), *(f"{one[name]:.4f}" for name in ("one_method", "all_methods", "snr")),
+             f"{seconds:.0f}", str(count))
+        )  # fmt: skip
+    header = ("cell", "one method", "all ten", "SNR", "each layer alone", "runs of it")
+    return markdown(header, rows)
+
+
+def _trials(runs: Runs) -> dict[tuple[str, str, int], tuple[int, float]]:
+    """Runs and seconds of trying each layer alone at every learning rate."""
+    found: dict[tuple[str, str, int], tuple[int, float]] = {}
+    for key, outcome in runs.rows.items():
+        if key.part == "search" and key.layers.isdecimal():
+            cell = (key.network, key.target, key.images)
+            count, seconds = found.get(cell, (0, 0.0))
+            found[cell] = count + 1, seconds + outcome.seconds
+    return found
