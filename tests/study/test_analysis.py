@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from kldsel_study import gradients
 from kldsel_study.analysis import compare, frames, report, tables, tau
 from kldsel_study.arms import selections
 from kldsel_study.networks import SOURCES
@@ -14,6 +15,11 @@ from kldsel_study.results import Outcome, Runs, read_layers
 from kldsel_study.scores import saved
 
 LAYERS = 10
+# Largest at another layer for each seed: seed 1 at layer 1, and so on.
+NORMS = pd.DataFrame(
+    [("fashion_vgg", "mnist", 200, seed, at, float(at == seed)) for seed in range(1, 6) for at in range(LAYERS)],
+    columns=gradients.COLUMNS,
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +50,15 @@ def test_gains_are_over_the_head_alone(planted):
 
 
 def test_arms_share_the_runs_of_their_layers(planted):
-    arms = frames.by_arm(planted, saved)
+    arms = frames.by_arm(planted, saved, NORMS)
     mean = compare.means(arms).set_index(["size", "arm"]).accuracy
     # Seeds 1 to 5 add 6 on average; the last three layers have layer 9.
     assert mean["3", "last"] == 30 + 36 + 6
     assert mean["3", "first"] == 30 + 8 + 6
     assert mean["1", frames.RANDOM] == 30 + 4 * 4.5 + 6
     assert mean["1", frames.ALONE] == 72
+    # Layers 1 to 5, one for each seed.
+    assert mean["1", frames.RGN] == 36 + 4 * 3
     assert mean[frames.NO_SIZE, frames.HEAD_ONLY] == 36
     chosen = selections(saved("fashion_vgg"), "3")
     known = {arm: layers for arm, layers in chosen.items() if ("3", arm) in mean.index}
@@ -116,7 +124,7 @@ def test_tau_within_groups_does_not_see_what_the_group_says():
 
 def test_tau_of_a_planted_order(planted):
     layer_gains = frames.gains(frames.tested(planted), lambda _: LAYERS)
-    found = tau.taus(layer_gains, saved).set_index("score")
+    found = tau.taus(layer_gains, saved, NORMS).set_index("score")
     assert found.tau["depth"] == pytest.approx(1)
     assert found.tau_shape["depth"] == 1
     # Shapes of the bundled network: five of 64 x 576, all others apart.
@@ -132,7 +140,7 @@ def test_blocks_are_filled_in_place():
 
 
 def test_tables_name_every_cell(planted):
-    arms = frames.by_arm(planted, saved)
+    arms = frames.by_arm(planted, saved, NORMS)
     text = tables.accuracy(compare.means(arms), "3")
     assert "fashion_vgg to mnist, 200" in text
     assert "| last | 72.0 ± 3.9 |" in text  # 2 * sqrt(2.5) / sqrt(5) * 2.776, Student's t of four

@@ -9,6 +9,7 @@ import pytest
 from kldsel_study import scores
 from kldsel_study.arms import SIZES, arms, choose, random_selections, selections
 from kldsel_study.networks import SOURCES
+from kldsel_study.standard import standardised
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,23 @@ def test_saved_scores_are_those_of_the_weights(table):
     saved = scores.saved("fashion_vgg")
     assert list(saved.columns) == list(table.columns)
     # Cosine matrices agree to 1e-12 on any processor, see docs/method.md; singular values to LAPACK's rounding.
-    pd.testing.assert_frame_equal(saved, table, rtol=1e-9, atol=1e-12)
+    pd.testing.assert_frame_equal(saved, table, rtol=1e-9, atol=1e-12, check_dtype=False)
+
+
+def test_an_untrained_layer_is_standard():
+    """Mean 0 and deviation 1 over layers that nobody trained, of a scale and a seed of their own."""
+    methods = [name for name in kldsel.METHODS if not name.startswith("share")]
+    random = np.random.default_rng(4)
+    layers = {f"layer{at}.weight": 0.1 * random.standard_normal((16, 144)) for at in range(60)}
+    ranking = kldsel.rank(layers, "all", dense=True)
+    table = pd.DataFrame({method: list(ranking.scores_by(method).values()) for method in methods})
+    found = standardised(table.assign(filters=16, elements=144))
+    assert len(found) == 60
+    for method in methods:
+        values = found[f"{method}/z"]
+        # The mean of 60 less that of 100: deviation sqrt(1/60 + 1/100) = 0.16; and chi's for the ratio of deviations.
+        assert abs(values.mean()) < 5 * 0.16, method
+        assert 0.5 < values.std() < 2, method
 
 
 def test_signal_to_noise_of_a_planted_signal():

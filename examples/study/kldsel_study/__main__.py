@@ -34,18 +34,22 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("check", parents=[networks], help="see whether the networks are wired right")
     commands.add_parser("scores", parents=[networks], help="score the layers, write results/scores.csv and cost.csv")
 
-    run = commands.add_parser("run", parents=[networks], help="train what is missing, append to results/runs.csv")
-    run.add_argument("--targets", nargs="+", choices=READERS, default=list(READERS), metavar="NAME",
-                     help=f"of {', '.join(READERS)} (default: all)")  # fmt: skip
-    run.add_argument("--images", nargs="+", type=int, choices=(200, 1000, 5000), default=[200, 1000])
+    which = argparse.ArgumentParser(add_help=False, parents=[networks])
+    which.add_argument("--targets", nargs="+", choices=READERS, default=list(READERS), metavar="NAME",
+                       help=f"of {', '.join(READERS)} (default: all)")  # fmt: skip
+    which.add_argument("--images", nargs="+", type=int, choices=(200, 1000, 5000), default=[200, 1000])
+    which.add_argument("--seeds", type=int, default=5, help="runs to report of each choice (default: 5)")
+    which.add_argument("--runs", type=Path, default=RUNS, help="the table of runs")
+
+    run = commands.add_parser("run", parents=[which], help="train what is missing, append to results/runs.csv")
     run.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     run.add_argument("--counts", nargs="+", choices=COUNTS, default=list(COUNTS),
                      help="numbers of layers of the parts count and references")  # fmt: skip
-    run.add_argument("--seeds", type=int, default=5, help="runs to report of each choice (default: 5)")
     run.add_argument("--minutes", type=float, default=float("inf"), help="start no run after so long")
     run.add_argument("--share", type=_share, default=(1, 1), metavar="N/OF",
                      help="only every OF-th choice of layers, for one of so many processes")  # fmt: skip
-    run.add_argument("--runs", type=Path, default=RUNS, help="the table to append to")
+
+    commands.add_parser("gradients", parents=[which], help="measure gradient norms, append to results/gradients.csv")
 
     report = commands.add_parser("report", help="tables and plots from results/")
     report.add_argument("--runs", type=Path, default=RUNS)
@@ -71,6 +75,10 @@ def main() -> int:
             from kldsel_study.work import work
 
             work(options, time.monotonic() + 60 * options.minutes)
+        elif options.command == "gradients":
+            from kldsel_study.gradients import measure
+
+            measure(options)
         else:
             from kldsel_study.analysis.report import write
 

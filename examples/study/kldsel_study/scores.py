@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kldsel_study import places
 from kldsel_study.chain import Chain
+from kldsel_study.standard import standardised
 
 FILE = places.RESULTS / "scores.csv"
 COST = places.RESULTS / "cost.csv"
@@ -40,8 +41,9 @@ def signal_to_noise(weights: NDArray[np.floating]) -> float:
 def of(chain: Chain) -> pd.DataFrame:
     """A row for each layer in network order, a column for each score.
 
-    Columns are the library's methods by name, with `/others` and so on for another reference than uniform and
-    `/kernel` for that granularity; `snr`; and depth, filters, elements (of a filter) and parameters.
+    Columns are the library's methods by name, with `/others` and so on for another reference than uniform, `/kernel`
+    for that granularity, `/z` for units of an untrained layer's spread; `snr`; and what `SHAPE` names, elements being
+    those of one filter.
     """
     base = kldsel.rank(chain, "all")
     names = [one.name for one in base.layers]
@@ -67,7 +69,8 @@ def of(chain: Chain) -> pd.DataFrame:
     columns["snr"] = [
         signal_to_noise(weights[one.name].detach().numpy().reshape(one.filters, one.elements)) for one in base.layers
     ]
-    return pd.DataFrame({"layer": names, **columns})
+    table = pd.DataFrame({"layer": names, **columns})
+    return pd.concat([table, standardised(table)], axis=1)
 
 
 def cost(chain: Chain, repeats: int = 7) -> dict[str, float]:

@@ -51,6 +51,14 @@ class Workbench:
                 del self._kept[old]
         return self._kept[name]
 
+    def drawn(self, key: Key) -> tuple[list[Tensor], Tensor]:
+        """What goes into each step of the pretrained network for the images that a run trains on, and their classes.
+
+        The network must be as pretrained, or the images those of the last run.
+        """
+        which = (key.images, key.seed)
+        return self._inputs(which, lambda: self.target.draw(*which))
+
     def _restore(self) -> None:
         self.chain.steps.load_state_dict(self._pretrained)
         self.chain.new_head(self.target.classes)
@@ -60,8 +68,7 @@ class Workbench:
         self._restore()
         layers = [self.names[at] for at in read_layers(key.layers, len(self.names))]
         first = self.chain.cut(layers)
-        drawn = (key.images, key.seed)
-        inputs, labels = self._inputs(drawn, lambda: self.target.draw(*drawn))
+        inputs, labels = self.drawn(key)
         part = self.target.validation if key.part == "search" else self.target.test
         # Before training, while the network is as pretrained.
         judged, answers = self._inputs(key.part, lambda: part)

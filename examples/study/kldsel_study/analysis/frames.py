@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
+from kldsel_study import gradients
 from kldsel_study.arms import SIZES, Layers, random_selections, selections
 from kldsel_study.networks import SOURCES
 from kldsel_study.plan import SEARCH_SEED, Cell, best_rate
@@ -14,6 +15,7 @@ from kldsel_study.results import RECIPE, Runs, name_layers
 
 CELL = ["network", "target", "images"]
 HEAD_ONLY, EVERYTHING, RANDOM, ALONE = "feature extraction", "full", "random", "best alone (search)"
+RGN = "RGN (gradients)"
 NO_SIZE = "-"
 """The size of what has none: nothing but the head, or everything."""
 
@@ -51,42 +53,52 @@ def _search_values(runs: Runs, cell: Cell, count: int) -> list[float]:
     return found
 
 
-def by_arm(runs: Runs, scores: Scores) -> pd.DataFrame:
+def _choices(cell: Cell, scores: pd.DataFrame, search: list[float]) -> Iterator[tuple[str, str, list[Layers]]]:
+    """Size, arm and what it chooses: one choice of layers, or several whose mean it is."""
+    yield NO_SIZE, HEAD_ONLY, [()]
+    yield NO_SIZE, EVERYTHING, [tuple(range(len(scores)))]
+    for size in SIZES:
+        for arm, chosen in selections(scores.assign(alone=search), size).items():
+            yield size, arm, [chosen]
+        yield size, RANDOM, random_selections(cell.network, scores, size)
+
+
+def _by_gradients(measured: pd.DataFrame, accuracy: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Accuracy by seed of the layer with the largest norm, another one for each seed, and which they are."""
+    found, names = {}, set()
+    for seed, one in measured.groupby("seed"):
+        name = str(int(one.loc[one.rgn.idxmax(), "index"]))
+        if name in accuracy.index and seed in accuracy.columns:
+            found[seed] = accuracy.at[name, seed]
+            names.add(name)
+    return pd.Series(found, dtype=float).dropna(), " ".join(sorted(names))
+
+
+def by_arm(runs: Runs, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
     """A row for each cell, size, arm and seed that was run; arms that chose the same layers share a run.
 
-    The random arm is the mean over its draws. Only seeds that a whole cell's head-only run has are told.
+    The random arm is the mean over its draws. `norms` is of `kldsel_study.gradients.saved()`.
     """
-    table = tested(runs)
-    parts = []
-    for values, group in table.groupby(CELL, sort=False):
+    rows = []
+    for values, group in tested(runs).groupby(CELL, sort=False):
         cell = Cell(*values)
-        layer_scores = scores(cell.network)
-        count = len(layer_scores)
+        table = scores(cell.network)
+        count = len(table)
         accuracy = group.pivot_table(index="layers", columns="seed", values="accuracy")
-
-        def add(size: str, arm: str, layers: list[Layers], cell: Cell = cell, count: int = count,
-                accuracy: pd.DataFrame = accuracy) -> None:  # fmt: skip
+        told = []
+        for size, arm, layers in _choices(cell, table, _search_values(runs, cell, count)):
             names = [name_layers(one, count) for one in layers]
-            if not all(name in accuracy.index for name in names):
-                return
-            found = accuracy.loc[names].dropna(axis=1)
-            part = found.mean().rename("accuracy").rename_axis("seed").reset_index()
-            parts.append(
-                part.assign(
-                    network=cell.network, target=cell.target, images=cell.images, size=size, arm=arm,
-                    layers=" ".join(names) if arm != RANDOM else f"{len(names)} draws",
-                )
-            )  # fmt: skip
-
-        add(NO_SIZE, HEAD_ONLY, [()])
-        add(NO_SIZE, EVERYTHING, [tuple(range(count))])
-        with_search = layer_scores.assign(alone=_search_values(runs, cell, count))
-        for size in SIZES:
-            for arm, chosen in selections(with_search, size).items():
-                add(size, arm, [chosen])
-            add(size, RANDOM, random_selections(cell.network, layer_scores, size))
-    columns = [*CELL, "size", "arm", "layers", "seed", "accuracy"]
-    return pd.concat(parts)[columns].reset_index(drop=True) if parts else pd.DataFrame(columns=columns)
+            if all(name in accuracy.index for name in names):
+                which = names[0] if len(names) == 1 else f"{len(names)} choices"
+                told.append((size, arm, accuracy.loc[names].dropna(axis=1).mean(), which))
+        by_seed, which = _by_gradients(gradients.of(norms, cell), accuracy)
+        told.append(("1", RGN, by_seed, which))
+        rows += [
+            (*values, size, arm, which, seed, value)
+            for size, arm, by_seed, which in told
+            for seed, value in by_seed.items()
+        ]
+    return pd.DataFrame(rows, columns=[*CELL, "size", "arm", "layers", "seed", "accuracy"])
 
 
 def gains(table: pd.DataFrame, count_of: Callable[[str], int]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kldsel_study import places, scores
+from kldsel_study import gradients, places, scores
 from kldsel_study.analysis import compare, frames, paper, plots, tables, tau
 from kldsel_study.arms import COUNTS
 from kldsel_study.results import Runs
@@ -56,10 +56,11 @@ def quick_table(runs: Runs) -> str:
     """Accuracy of the arms at three layers, and Kendall's tau of the scores that the arms are made of."""
     of = _saved_scores()
     runs = quick(runs)
+    none = pd.DataFrame(columns=gradients.COLUMNS)
     layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
-    found = tau.taus(layer_gains, of)
+    found = tau.taus(layer_gains, of, none)
     parts = (
-        tables.accuracy(compare.means(frames.by_arm(runs, of)), "3"),
+        tables.accuracy(compare.means(frames.by_arm(runs, of, none)), "3"),
         tables.taus(found[~found.score.str.contains("/")]),
     )
     return "\n\n".join(parts)
@@ -68,7 +69,7 @@ def quick_table(runs: Runs) -> str:
 def blocks(runs: Runs) -> dict[str, str]:
     """The tables of the document, by name."""
     of = _saved_scores()
-    arms = frames.by_arm(runs, of)
+    arms = frames.by_arm(runs, of, gradients.saved())
     means = compare.means(arms)
     random, last = (compare.over_cells(compare.against(arms, one)) for one in (frames.RANDOM, "last"))
     layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
@@ -81,19 +82,19 @@ def blocks(runs: Runs) -> dict[str, str]:
     made["cost"] = tables.cost(runs)
     made["quick"] = quick_table(runs)
     made["gains"] = tables.per_layer(layer_gains)
-    made["taus"] = tables.taus(tau.taus(layer_gains, of))
+    made["taus"] = tables.taus(tau.taus(layer_gains, of, gradients.saved()))
     return made
 
 
 def _draw(runs: Runs) -> None:
     of = _saved_scores()
-    arms = frames.by_arm(runs, of)
+    arms = frames.by_arm(runs, of, gradients.saved())
     differences = compare.against(arms, frames.RANDOM)
     plots.arms(differences, compare.over_cells(differences), "3", IMAGES / "study-arms.svg")
     plots.sizes(compare.means(arms), IMAGES / "study-sizes.svg")
     layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
     plots.gains(layer_gains, IMAGES / "study-gains.svg")
-    plots.taus(tau.taus(layer_gains, of), IMAGES / "study-taus.svg")
+    plots.taus(tau.taus(layer_gains, of, gradients.saved()), IMAGES / "study-taus.svg")
 
 
 def write(path: Path, only_quick: bool) -> None:

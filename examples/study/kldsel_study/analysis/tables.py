@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from kldsel import METHODS
 
-from kldsel_study.analysis.frames import ALONE, CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM
+from kldsel_study.analysis.frames import ALONE, CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM, RGN
 from kldsel_study.results import Runs
 from kldsel_study.scores import COST, SHAPE
 
 SHOWN = (
-    RANDOM, "last", "first", "most parameters", "most filters", "SNR", ALONE,
+    RANDOM, "last", "first", "most parameters", "most filters", "SNR", ALONE, RGN,
     *(f"{method} {order}" for method in METHODS for order in ("low", "high")),
 )  # fmt: skip
 """Arms of the main tables, in this order: what is compared with, then the methods."""

@@ -8,7 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from kldsel_study import gradients
 from kldsel_study.analysis.frames import CELL, Scores
+from kldsel_study.plan import Cell
 from kldsel_study.scores import SHAPE
 
 PERMUTATIONS = 2000
@@ -53,14 +55,17 @@ def within_groups(score: Values, gain: Values, groups: list[str], seed: int = 0)
     return seen, as_large / (PERMUTATIONS + 1), len(first)
 
 
-def taus(gains: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+def taus(gains: pd.DataFrame, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
     """Per cell and score: tau over all layers, and within layers of equal shape (filters and elements).
 
-    Positive means: a higher score goes with a higher gain.
+    Positive means: a higher score goes with a higher gain. The gradient norms are means over the seeds.
     """
     rows = []
     for values, group in gains.groupby(CELL, sort=False):
         table = scores(values[0])
+        measured = gradients.of(norms, Cell(*values)).groupby("index").rgn.mean()
+        if len(measured) == len(table):
+            table = table.assign(rgn=measured.to_numpy())
         gain = group.sort_values("index").gain.to_numpy(dtype=float)
         shapes = [f"{m:g}x{k:g}" for m, k in zip(table.filters, table.elements, strict=True)]
         for score in table.columns.drop("layer"):
