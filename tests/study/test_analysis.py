@@ -132,6 +132,13 @@ def test_tau_of_a_planted_order(planted):
     assert np.isnan(found.tau_shape["parameters"])
 
 
+def test_what_a_score_knows_of_the_shape():
+    table = pd.DataFrame({"layer": list("abc"), "depth": [0, 1, 2], "filters": [1, 2, 3], "elements": [1, 1, 1],
+                          "parameters": [10, 30, 20], "up": [1.0, 3.0, 2.0], "down": [3.0, 1.0, 2.0]})  # fmt: skip
+    found = tau.with_parameters(lambda name: table, ["n"])
+    assert found.n.to_dict() == {"up": 1.0, "down": -1.0}
+
+
 def test_blocks_are_filled_in_place():
     text = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
     assert report.fill(text, {"x": "new"}) == "a\n<!-- made: x -->\nnew\n<!-- end -->\nb\n"

@@ -31,6 +31,10 @@ def means(arms: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*CELL, "size", "arm", "layers", "accuracy", "low", "high", "seeds"])
 
 
+MIN_SAMPLE = 3
+"""Fewer say nothing of others."""
+
+
 def _holm(p: pd.Series) -> np.ndarray:
     """Corrected within what is compared together; NaN stays out."""
     found = np.full(len(p), np.nan)
@@ -41,7 +45,7 @@ def _holm(p: pd.Series) -> np.ndarray:
 
 
 def _paired_p(differences: pd.Series) -> float:
-    if len(differences) < 3 or differences.std() == 0:
+    if len(differences) < MIN_SAMPLE or differences.std() == 0:
         return float("nan")
     return float(stats.ttest_1samp(differences, 0).pvalue)
 
@@ -73,7 +77,8 @@ def over_cells(differences: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (size, arm), group in differences.groupby(["size", "arm"], sort=False):
         better = int((group.difference > 0).sum())
-        rows.append((size, arm, group.difference.mean(), *interval(group.difference), len(group), better,
+        limits = interval(group.difference) if len(group) >= MIN_SAMPLE else (float("nan"), float("nan"))
+        rows.append((size, arm, group.difference.mean(), *limits, len(group), better,
                      _paired_p(group.difference)))  # fmt: skip
     table = pd.DataFrame(rows, columns=["size", "arm", "difference", "low", "high", "cells", "better", "p"])
     if len(table):

@@ -9,12 +9,13 @@ import pandas as pd
 
 from kldsel_study import gradients, places, scores
 from kldsel_study.analysis import compare, frames, paper, plots, tables, tau
-from kldsel_study.arms import COUNTS
+from kldsel_study.networks import SOURCES
 from kldsel_study.results import Runs
 
 DOCUMENT = places.REPOSITORY / "docs" / "study.md"
 QUICK_CELL = ("fashion_vgg", "mnist", 200)
 QUICK_SEEDS = 3
+TOLD_SIZES = ("1", "3")
 IMAGES = places.REPOSITORY / "docs" / "images"
 
 
@@ -53,14 +54,14 @@ def quick(runs: Runs) -> Runs:
 
 
 def quick_table(runs: Runs) -> str:
-    """Accuracy of the arms at three layers, and Kendall's tau of the scores that the arms are made of."""
+    """Accuracy of the arms at one layer, and Kendall's tau of the scores that the arms are made of."""
     of = _saved_scores()
     runs = quick(runs)
     none = pd.DataFrame(columns=gradients.COLUMNS)
     layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
     found = tau.taus(layer_gains, of, none)
     parts = (
-        tables.accuracy(compare.means(frames.by_arm(runs, of, none)), "3"),
+        tables.accuracy(compare.means(frames.by_arm(runs, of, none)), "1"),
         tables.taus(found[~found.score.str.contains("/")]),
     )
     return "\n\n".join(parts)
@@ -71,14 +72,17 @@ def blocks(runs: Runs) -> dict[str, str]:
     of = _saved_scores()
     arms = frames.by_arm(runs, of, gradients.saved())
     means = compare.means(arms)
-    random, last = (compare.over_cells(compare.against(arms, one)) for one in (frames.RANDOM, "last"))
     layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
     made = {"coverage": tables.coverage(runs)}
-    for size in COUNTS:
+    for baseline in (frames.RANDOM, "last"):
+        each = compare.against(arms, baseline)
+        for size in TOLD_SIZES:
+            made[f"over {baseline} {size}"] = tables.differences(each, compare.over_cells(each), size)
+    for size in TOLD_SIZES:
         made[f"accuracy {size}"] = tables.accuracy(means, size)
-        made[f"differences {size}"] = tables.differences(random, last, size)
     made["claims"] = paper.claims()
     made["orders"] = paper.orders(arms)
+    made["shape"] = tables.shape(tau.with_parameters(of, list(SOURCES)))
     made["cost"] = tables.cost(runs)
     made["quick"] = quick_table(runs)
     made["gains"] = tables.per_layer(layer_gains)

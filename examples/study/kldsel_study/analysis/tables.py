@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 from kldsel import METHODS
@@ -77,27 +78,26 @@ def accuracy(means: pd.DataFrame, size: str) -> str:
     return markdown(("arm", *(cell_name(*cell) for cell in cells)), rows)
 
 
-def differences(random: pd.DataFrame, last: pd.DataFrame, size: str) -> str:
-    """Points of accuracy over random layers and over the last ones, mean over the cells."""
-    sides = [side[side["size"] == size].set_index("arm") for side in (random, last)]
+def differences(each: pd.DataFrame, over: pd.DataFrame, size: str) -> str:
+    """Points of accuracy over a baseline: a column a cell, then what is said over all of them.
+
+    A star is p < 0.05 of that cell, corrected.
+    """
+    mine = each[each["size"] == size]
+    cells = list(dict.fromkeys(map(tuple, mine[CELL].to_numpy())))
+    known = {(row.arm, (row.network, row.target, row.images)): row for row in mine.itertuples()}
     rows = []
-    for arm in SHOWN:
-        if not any(arm in side.index for side in sides):
-            continue
-        row = [arm]
-        for side in sides:
-            if arm not in side.index:
-                row += ["-"] * 3
-                continue
-            one = side.loc[arm]
-            row += [
-                f"{number(one.difference, sign=True)} [{number(one.low, sign=True)}, {number(one.high, sign=True)}]",
-                f"{one.better} of {one.cells}",
-                _p(one.holm),
-            ]
-        rows.append(row)
-    header = ("arm", "over random", "better in", "p (Holm)", "over last", "better in", "p (Holm)")
-    return markdown(header, rows)
+    for one in over[over["size"] == size].set_index("arm").reindex(SHOWN).dropna(subset="difference").itertuples():
+        columns = [_difference(known[one.Index, cell]) if (one.Index, cell) in known else "-" for cell in cells]
+        limits = f" [{number(one.low, sign=True)}, {number(one.high, sign=True)}]" if math.isfinite(one.low) else ""
+        mean = number(one.difference, sign=True) + limits
+        rows.append((one.Index, *columns, mean, f"{one.better:.0f} of {one.cells:.0f}", _p(one.holm)))
+    return markdown(("arm", *(cell_name(*cell) for cell in cells), "mean", "better in", "p (Holm)"), rows)
+
+
+def _difference(row: Any) -> str:
+    half = (row.high - row.low) / 2
+    return f"{number(row.difference, sign=True)} ± {number(half)}" + ("*" if row.holm < 0.05 else "")
 
 
 def taus(table: pd.DataFrame) -> str:
@@ -106,11 +106,15 @@ def taus(table: pd.DataFrame) -> str:
     rows = []
     for score, group in table.groupby("score", sort=False):
         by_cell = {(row.network, row.target, row.images): row for row in group.itertuples()}
-        each = [number(by_cell[cell].tau, 2, sign=True) + ("*" if by_cell[cell].p < 0.05 else "") for cell in cells]
+        each = [_tau(by_cell[cell]) if cell in by_cell else "-" for cell in cells]
         name = f"*{score}*" if score in SHAPE else score
         mean, inside = (number(group[one].mean(), 2, sign=True) for one in ("tau", "tau_shape"))
         rows.append((name, *each, mean, inside))
     return markdown(("score", *(cell_name(*cell) for cell in cells), "mean", "mean, equal shape"), rows)
+
+
+def _tau(row: Any) -> str:
+    return number(row.tau, 2, sign=True) + ("*" if row.p < 0.05 else "")
 
 
 def per_layer(gains: pd.DataFrame) -> str:
@@ -151,3 +155,9 @@ def _trials(runs: Runs) -> dict[tuple[str, str, int], tuple[int, float]]:
             count, seconds = found.get(cell, (0, 0.0))
             found[cell] = count + 1, seconds + outcome.seconds
     return found
+
+
+def shape(table: pd.DataFrame) -> str:
+    """Tau of each score with the number of parameters, a column a network."""
+    rows = [(str(score), *(number(value, 2, sign=True) for value in row)) for score, row in table.iterrows()]
+    return markdown(("score", *table.columns), rows)

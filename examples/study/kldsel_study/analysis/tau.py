@@ -76,3 +76,14 @@ def taus(gains: pd.DataFrame, scores: Scores, norms: pd.DataFrame) -> pd.DataFra
             inside = (float("nan"), float("nan"), 0) if constant else within_groups(value, gain, shapes)
             rows.append((*values, score, tau, p, *inside))
     return pd.DataFrame(rows, columns=[*CELL, "score", "tau", "p", "tau_shape", "p_shape", "pairs"])
+
+
+def with_parameters(scores: Scores, networks: list[str]) -> pd.DataFrame:
+    """Tau of each score with the layers' parameters, a column a network: how much of the shape a score knows."""
+    columns = {}
+    for network in networks:
+        table = scores(network)
+        sizes = table.parameters.to_numpy(dtype=float)
+        names = table.columns.drop(["layer", *SHAPE])
+        columns[network] = {name: kendall(table[name].to_numpy(dtype=float), sizes)[0] for name in names}
+    return pd.DataFrame(columns)

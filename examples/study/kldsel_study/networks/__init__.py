@@ -50,9 +50,9 @@ class Source:
 
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_NORMALISED = (0.01, 0.03, 0.1, 0.3)
+_NORMALISED = (0.01, 0.03, 0.1, 0.3, 1.0)
 # Without batch normalisation a step moves the features further.
-_PLAIN = (0.001, 0.003, 0.01, 0.03)
+_PLAIN = (0.001, 0.003, 0.01, 0.03, 0.1)
 
 SOURCES: dict[str, Source] = {
     one.name: one
