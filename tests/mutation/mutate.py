@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Breaks the library in small ways, one at a time, and tells which faults no test notices. See scripts/mutate.sh."""
+
+import argparse
+import csv
+import hashlib
+import os
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import cover
+from harness import Harness
+from mutants import mutants_of
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPLAINED = Path(__file__).with_name("survivors.toml")
+FIELDS = ("file", "line", "operator", "before", "after", "result")
+# Other programs, made of the same lines.
+DROPPED = ("equivalent", "invalid")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="mutate")
+    parser.add_argument("files", nargs="*", metavar="FILE")
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--coverage", type=Path)
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--retry", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    return parser.parse_args()
+
+
+def mutants_in(harness, names):
+    """The mutants of some of the library's files, or of all."""
+    every = {Path(name).name: seen for name, seen in harness.dependents.items()}
+    if not names <= set(every):
+        raise SystemExit(f"mutate: no such file: {', '.join(sorted(names - set(every)))}")
+    wanted = names or set(every)
+    # One C file that sees it is enough for a header; those of the kernels see a great deal.
+    sources = {name if name.endswith(".c") else min(every[name], key=harness.weight) for name in wanted}
+    found = {}
+    for name in sorted(sources):
+        for mutant in mutants_of(ROOT, ROOT / "libkldsel" / name, harness.preprocessor(name)):
+            if Path(mutant.file).name in wanted:
+                found.setdefault((mutant.file, mutant.start, mutant.end, mutant.text), mutant)
+    return sorted(found.values(), key=lambda one: (one.file, one.start, one.end, one.text))
+
+
+def choose(mutants, arguments):
+    if arguments.sample == 0:
+        return mutants
+
+    def place(one):
+        return hashlib.sha256(f"{arguments.seed}:{one.file}:{one.start}:{one.text}".encode()).digest()
+
+    return sorted(mutants, key=place)[: arguments.sample]
+
+
+def identity(one):
+    """What a mutant is known by in the results."""
+    return one.file, str(one.line), one.before, one.after
+
+
+class Results:
+    """What became of each mutant; on disk at once, so that a run can be broken off."""
+
+    def __init__(self, path):
+        self.path, self.known = path, {}
+        if path.is_file():
+            with path.open(newline="") as file:
+                for row in csv.DictReader(file):
+                    self.known[row["file"], row["line"], row["before"], row["after"]] = row["result"]
+        else:
+            self._append(FIELDS)
+
+    def _append(self, row):
+        with self.path.open("a", newline="") as file:
+            csv.writer(file).writerow(row)
+
+    def add(self, one, result):
+        self.known[identity(one)] = result
+        self._append((one.file, one.line, one.operator, one.before, one.after, result))
+
+
+def tests_of(build):
+    return sorted(
+        path.name
+        for path in (build / "tests").glob("test_*")
+        if path.is_file() and "." not in path.name and "header" not in path.name
+    )
+
+
+def run_all(harness, todo, tests, reaching, results, jobs):
+    """Tries the mutants, several at a time; ends with the results on disk."""
+    workers = SimpleQueue()
+    for worker in range(jobs):
+        workers.put(worker)
+
+    def attempt(one):
+        fitting = reaching.get((one.file, one.line), set(tests))
+        worker = workers.get()
+        try:
+            return one, harness.try_tests(worker, one, fitting)
+        finally:
+            workers.put(worker)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for done, (one, result) in enumerate(pool.map(attempt, todo), 1):
+            results.add(one, result)
+            if sys.stderr.isatty():
+                print(f"\r{done} of {len(todo)}", end="", file=sys.stderr)
+
+
+def explained():
+    """By file, before and after, why nothing can notice."""
+    groups = tomllib.loads(EXPLAINED.read_text())["group"] if EXPLAINED.is_file() else []
+    return {tuple(one): group["why"] for group in groups for one in group["mutants"]}
+
+
+def report(chosen, results):
+    """Prints what survives unexplained, and the score; the number of those."""
+    reasons = explained()
+    tried = [(one, results.known[identity(one)]) for one in chosen if identity(one) in results.known]
+    real = [(one, result) for one, result in tried if result not in DROPPED]
+    survivors = [one for one, result in real if result == "survived"]
+    open_ones = [one for one in survivors if one.key not in reasons]
+    for one in open_ones:
+        print(f"{one.file}:{one.line}: {one.operator}\n- {one.before}\n+ {one.after}")
+    killed = len(real) - len(survivors)
+    print(
+        f"{len(tried)} mutants: {len(tried) - len(real)} are the same program or none; of {len(real)} "
+        f"{killed} are killed ({100 * killed / max(len(real), 1):.1f} %), "
+        f"{len(survivors) - len(open_ones)} survive explained, {len(open_ones)} unexplained"
+    )
+    return len(open_ones), killed
+
+
+def main():
+    arguments = parse_arguments()
+    work = arguments.results.parent.resolve()
+    harness = Harness(ROOT, arguments.build.resolve(), work)
+    chosen = choose(mutants_in(harness, {Path(name).name for name in arguments.files}), arguments)
+    if arguments.list:
+        for one in chosen:
+            print(f"{one.file}:{one.line}: {one.operator}\n- {one.before}\n+ {one.after}")
+        return 0
+    results = Results(arguments.results)
+    again = {None, "survived"} if arguments.retry else {None}
+    todo = [one for one in chosen if results.known.get(identity(one)) in again]
+    if todo:
+        tests = tests_of(arguments.build)
+        harness.measure(tests)
+        reaching = cover.reached(arguments.coverage.resolve(), work, tests) if arguments.coverage else {}
+        run_all(harness, todo, tests, reaching, results, arguments.jobs)
+    unexplained, killed = report(chosen, results)
+    return 1 if unexplained or not killed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
