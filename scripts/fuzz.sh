@@ -37,9 +37,10 @@ done
 mkdir -p "$build/findings"
 if [[ ! -f $build/build.ninja ]]; then
     # Libraries with sanitizers cannot promise that every symbol is defined.
-    CC=clang meson setup "$build" "$root" -Dfuzzing=enabled -Dbenchmarks=disabled -Ddocs=disabled \
-        -Ddefault_library=static -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false \
-        -Dc_args=-fno-sanitize-recover=all >"$build/log"
+    CC=clang CXX=clang++ meson setup "$build" "$root" -Dfuzzing=enabled -Dconverters=auto \
+        -Dbenchmarks=disabled -Ddocs=disabled -Ddefault_library=static -Doptimization=1 \
+        -Db_sanitize=address,undefined -Db_lundef=false \
+        -Dc_args=-fno-sanitize-recover=all -Dcpp_args=-fno-sanitize-recover=all >"$build/log"
 fi
 ninja -C "$build" fuzzers >"$build/log" || { cat "$build/log" >&2 && exit 1; }
 if ((${#targets[@]} == 0)); then

@@ -68,3 +68,16 @@ void try_model(const struct model *model, bool in_order) {
   rank(&layers);
   layers_free(&layers);
 }
+
+void expect_same(const struct model *a, const struct model *b) {
+  ck_assert_uint_eq(a->count, b->count);
+  for (size_t i = 0; i < a->count; i++) {
+    const struct stored_tensor *x = &a->tensors[i], *y = &b->tensors[i];
+    ck_assert_str_eq(x->name, y->name);
+    ck_assert_str_eq(x->dtype_name, y->dtype_name);
+    ck_assert_uint_eq(x->rank, y->rank);
+    ck_assert_mem_eq(x->shape, y->shape, sizeof x->shape);
+    ck_assert_uint_eq(x->bytes, y->bytes);
+    if (x->bytes > 0) ck_assert_mem_eq(x->data, y->data, x->bytes);
+  }
+}

@@ -23,6 +23,9 @@ void memory_file_fill(const struct memory_file *file, const uint8_t *bytes, size
  * small. */
 void try_model(const struct model *model, bool in_order);
 
+/** Both hold the same tensors. */
+void expect_same(const struct model *a, const struct model *b);
+
 /** A reader that refuses says why. */
 void expect_reason(const struct problem *problem);
 
