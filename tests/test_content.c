@@ -285,6 +285,22 @@ START_TEST(within_that_misses_a_sign) {
 }
 END_TEST
 
+/* The first profile is looked at, too. */
+START_TEST(a_first_profile_that_misses_something) {
+  kldsel_profile *whole = part_of_three(0, 0);
+  kldsel_profile *profiles[] = {part_of_three(1 << KLDSEL_SIGN_ALL, KLDSEL_CONTENT_COUNTS), whole};
+  set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_ALL);
+  assert_no_handle(kldsel_ranking, kldsel_rank_profiles(profiles, 2, NULL, NULL, test_options, &POISONED),
+                   KLDSEL_ERROR_MISSING, "profiles[0] holds no values; make it with them in CONTENT");
+  set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_NEGATIVE);
+  assert_no_handle(kldsel_ranking, kldsel_rank_profiles(profiles, 2, NULL, NULL, test_options, &POISONED),
+                   KLDSEL_ERROR_MISSING,
+                   "profiles[0] holds nothing of sign negative; make it with that in SIGNS");
+  kldsel_profile_free(profiles[0]);
+  kldsel_profile_free(whole);
+}
+END_TEST
+
 /* ---- weights that are not finite ---- */
 
 /* However little is asked for, they are found. */
@@ -336,6 +352,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, values_that_are_not_held);
   tcase_add_test(tests, rankings_that_miss_something);
   tcase_add_test(tests, within_that_misses_a_sign);
+  tcase_add_test(tests, a_first_profile_that_misses_something);
   tcase_add_loop_test(tests, not_finite_whatever_is_held, 0, 3);
   return suite;
 }

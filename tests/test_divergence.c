@@ -132,6 +132,23 @@ START_TEST(sums_near_one_are_taken) {
 }
 END_TEST
 
+/* What sums to nearly 1 counts as if it summed to 1: by p scaled up and down in either place the divergence
+ * does not change by more than roundings, of some ulp of terms below 1. */
+START_TEST(sums_near_one_are_made_one) {
+  const double p[] = {0.25, 0.75}, q[] = {0.5, 0.5};
+  static const double factors[] = {1 - 8e-7, 1 + 8e-7};
+  for (int32_t alignment = 1; alignment <= 2; alignment++) {
+    set_int(KLDSEL_OPTION_ALIGNMENT, alignment);
+    for (size_t i = 0; i < COUNT(factors); i++) {
+      const double scaled_p[] = {p[0] * factors[i], p[1] * factors[i]};
+      const double scaled_q[] = {q[0] * factors[i], q[1] * factors[i]};
+      assert_close(divergence(LENGTHS(scaled_p, q)), divergence(LENGTHS(p, q)));
+      assert_close(divergence(LENGTHS(p, scaled_q)), divergence(LENGTHS(p, q)));
+    }
+  }
+}
+END_TEST
+
 START_TEST(inputs_stay_as_they_are) {
   const double p[] = {0.125, 0.5, 0.375}, q[] = {0.25, 0.25, 0.5};
   double p_copy[] = {0.125, 0.5, 0.375}, q_copy[] = {0.25, 0.25, 0.5};
@@ -209,6 +226,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, quantile_ignores_repetition);
   tcase_add_test(tests, quantile_of_lengths_without_a_common_factor);
   tcase_add_test(tests, sums_near_one_are_taken);
+  tcase_add_test(tests, sums_near_one_are_made_one);
   tcase_add_test(tests, inputs_stay_as_they_are);
   tcase_add_test(tests, divergence_refuses);
   return suite;

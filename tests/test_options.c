@@ -223,6 +223,17 @@ START_TEST(what_calls_will_use) {
 }
 END_TEST
 
+START_TEST(numbers_come_back) {
+  static const int32_t numbers[] = {KLDSEL_OPTION_SELECT_COUNT, KLDSEL_OPTION_SELECT_PARAMETERS,
+                                    KLDSEL_OPTION_THREADS};
+  for (size_t i = 0; i < COUNT(numbers); i++)
+    for (int64_t value = 3; value >= 1; value--) {
+      set_int(numbers[i], value);
+      ck_assert_int_eq(effective(numbers[i]), value);
+    }
+}
+END_TEST
+
 START_TEST(defaults_are_as_documented) {
   const struct {
     int32_t key;
@@ -293,6 +304,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, zero_gives_the_default_back);
   tcase_add_test(tests, handles_outlive_their_options);
   tcase_add_test(tests, what_calls_will_use);
+  tcase_add_test(tests, numbers_come_back);
   tcase_add_test(tests, defaults_are_as_documented);
   tcase_add_test(tests, getters_refuse);
   return suite;

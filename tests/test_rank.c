@@ -55,6 +55,19 @@ START_TEST(infinities_zeros_and_neighbouring_doubles) {
 }
 END_TEST
 
+/* Only their order counts, near the largest double too. */
+START_TEST(large_scores) {
+  const double scores[] = {DBL_MAX, 0.75 * DBL_MAX, -DBL_MAX, -0.75 * DBL_MAX, 0.5 * DBL_MAX, -0.5 * DBL_MAX};
+  static const int32_t none[N] = {0};
+  set_int(KLDSEL_OPTION_ORDER, KLDSEL_ORDER_LOW);
+  assert_ranked(scores, NULL, NULL, (const int64_t[]){2, 3, 5, 4, 1, 0}, (const int64_t[]){5, 4, 0, 1, 3, 2},
+                none);
+  set_int(KLDSEL_OPTION_ORDER, KLDSEL_ORDER_HIGH);
+  assert_ranked(scores, NULL, NULL, (const int64_t[]){0, 1, 4, 5, 3, 2}, (const int64_t[]){0, 1, 5, 4, 2, 3},
+                none);
+}
+END_TEST
+
 START_TEST(order_by_default_is_the_measures) {
   static const double scores[] = {1, 2};
   static const struct {
@@ -237,6 +250,15 @@ START_TEST(rank_refuses) {
   set_int(KLDSEL_OPTION_SELECT_COUNT, 0);
   REFUSED("options select by count 0, share 0.5 and parameters 100; set one of them", scores, 3, parameters,
           NULL);
+  /* The smallest count and the smallest budget are kinds of selection, too. */
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 1);
+  REFUSED("options select by count 0, share 0.5 and parameters 1; set one of them", scores, 3, parameters,
+          NULL);
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 0);
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 1);
+  REFUSED("options select by count 1, share 0.5 and parameters 0; set one of them", scores, 3, NULL, NULL);
+  set_int(KLDSEL_OPTION_SELECT_COUNT, 0);
+  set_int(KLDSEL_OPTION_SELECT_PARAMETERS, 100);
   set_double(KLDSEL_OPTION_SELECT_SHARE, 0);
   REFUSED("parameters is NULL, but options select by a budget of parameters", scores, 3, NULL, NULL);
   REFUSED("parameters[1] is -5; must be >= 0", scores, 3, parameters, NULL);
@@ -278,6 +300,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "order");
   tcase_add_test(tests, low_and_high_with_ties_and_undefined);
   tcase_add_test(tests, infinities_zeros_and_neighbouring_doubles);
+  tcase_add_test(tests, large_scores);
   tcase_add_test(tests, order_by_default_is_the_measures);
   tcase_add_test(tests, every_output_may_be_null);
   tcase_add_test(tests, many_layers);

@@ -281,11 +281,12 @@ START_TEST(rank_tensors_refuses) {
   make_three(three);
   const double bad[] = {1, 2, (double)INFINITY, 4};
   kldsel_tensor *infinite = matrix_view(bad, 2, 2);
-  kldsel_tensor *list[] = {three[0], three[1], three[2]}, *holes[] = {three[0], NULL};
+  kldsel_tensor *list[] = {three[0], three[1], three[2]}, *holes[] = {three[0], NULL, three[1]};
   kldsel_tensor *worse[] = {three[0], infinite}, *given[] = {NULL, infinite, NULL};
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors is NULL", NULL, 3, NULL, NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors[1] is NULL", holes, 2, NULL, NULL);
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors[0] is NULL", holes + 1, 2, NULL, NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_NOT_FINITE, "tensors[1]: weight at [1, 0] is inf", worse, 2, NULL, NULL);
   assert_error(kldsel_rank_tensors(list, 3, NULL, NULL, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
                "ranking is NULL");
@@ -300,8 +301,11 @@ START_TEST(rank_tensors_refuses) {
   kldsel_ranking *ranking = NULL;
   assert_ok(kldsel_rank_tensors(list, 3, given, NULL, test_options, &ranking));
   kldsel_ranking_free(ranking);
-  set_int(KLDSEL_OPTION_MEASURE, 0);
+  /* But it must be asked for. */
   set_int(KLDSEL_OPTION_REFERENCE, 0);
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is not NULL, but REFERENCE is not given", list, 3,
+                  given, NULL);
+  set_int(KLDSEL_OPTION_MEASURE, 0);
   set_int(KLDSEL_OPTION_SELECT_COUNT, 4);
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "SELECT_COUNT is 4, but there are 3 layers", list, 3, NULL,
                   NULL);

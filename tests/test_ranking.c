@@ -114,10 +114,11 @@ static kldsel_profile *pool[LAYERS];
 
 START_TEST(rank_profiles_refuses) {
   make_layers(pool);
-  kldsel_profile *list[] = {pool[SKEW], pool[EVEN], pool[THIRDS]}, *holes[] = {pool[SKEW], NULL};
+  kldsel_profile *list[] = {pool[SKEW], pool[EVEN], pool[THIRDS]}, *holes[] = {pool[SKEW], NULL, pool[EVEN]};
   REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "profiles is NULL", NULL, 3, NULL, NULL);
   REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
   REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "profiles[1] is NULL", holes, 2, NULL, NULL);
+  REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "profiles[0] is NULL", holes + 1, 2, NULL, NULL);
   assert_error(kldsel_rank_profiles(list, 3, NULL, NULL, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
                "ranking is NULL");
   for (int32_t reference = 0; reference < KLDSEL_REFERENCE_GIVEN; reference++) {

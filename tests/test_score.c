@@ -81,6 +81,22 @@ START_TEST(against_uniform) {
 }
 END_TEST
 
+/* Similarities of 0.9 and, twice, the next double: their mean is no double, and the divergence, var / 2, is
+ * of second order in what that costs. The term left out, of third order, is 1e-16 of it; its own roundings
+ * are some ulp. */
+START_TEST(neighbouring_doubles_against_uniform) {
+  set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_ALL);
+  const double next = nextafter(0.9, 1), step = next - 0.9;
+  kldsel_profile *layers[] = {make_profile((struct made){3, 4, {0.9, next, next}, 0, 0, 0, 0, 0, 0})};
+  kldsel_ranking *ranking = rank_layers(layers, (const int[]){0}, 1, NULL, NULL);
+  double score, expected = step * step / 9;
+  assert_ok(kldsel_ranking_layer(ranking, 0, &score, NULL, NULL, NULL));
+  ck_assert_msg(fabs(score - expected) <= 1e-14 * expected, "got %.17g, expected %.17g", score, expected);
+  kldsel_ranking_free(ranking);
+  kldsel_profile_free(layers[0]);
+}
+END_TEST
+
 START_TEST(against_neighbours) {
   kldsel_profile *layers[LAYERS];
   make_layers(layers);
@@ -243,6 +259,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, cosine_is_the_mean);
   tcase_add_test(tests, share_counts_weights);
   tcase_add_test(tests, against_uniform);
+  tcase_add_test(tests, neighbouring_doubles_against_uniform);
   tcase_add_test(tests, against_neighbours);
   tcase_add_test(tests, against_others);
   tcase_add_test(tests, against_the_given);
