@@ -209,6 +209,14 @@ START_TEST(index_needs_equal_lengths) {
   assert_score(ranking, 1, kl(EVEN, SKEW));
   assert_score(ranking, 3, kl(SKEW, EVEN));
   kldsel_ranking_free(ranking);
+  /* Two filters have one pair, which is a length of its own. */
+  const struct made two = {2, 4, {0.5}, 1, 1, 0, 2, 0, 0}, three = {3, 4, {0.5, 0, 0.25}, 1, 1, 0, 2, 0, 0};
+  kldsel_profile *pairs[] = {make_profile(two), make_profile(three), make_profile(two)};
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[1] has 3 values and its reference 1; by index they must be equal",
+          pairs, 2, NULL, NULL);
+  REFUSED(KLDSEL_ERROR_MISMATCH, "profiles[1] has 1 values and its reference 3; by index they must be equal",
+          pairs + 1, 2, NULL, NULL);
+  for (size_t i = 0; i < COUNT(pairs); i++) kldsel_profile_free(pairs[i]);
   /* In groups of their own they need not agree. */
   set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS);
   assert_ok(kldsel_rank_profiles(list, 3, NULL, (const int32_t[]){1, 1, 2}, test_options, &ranking));

@@ -81,6 +81,22 @@ START_TEST(against_uniform) {
 }
 END_TEST
 
+/* Each thread has scratch of its own; a few values are not worth a second one. */
+START_TEST(few_values_take_one_thread) {
+  kldsel_profile *layers[LAYERS];
+  make_layers(layers);
+  size_t peaks[2];
+  for (int many = 0; many < 2; many++) {
+    set_int(KLDSEL_OPTION_THREADS, many ? 16 : 1);
+    atomic_store(&test_memory.peak, 0);
+    kldsel_ranking_free(rank_layers(layers, (const int[]){SKEW, EVEN, THIRDS, FLAT}, 4, NULL, NULL));
+    peaks[many] = atomic_load(&test_memory.peak);
+  }
+  ck_assert_uint_eq(peaks[0], peaks[1]);
+  free_layers(layers);
+}
+END_TEST
+
 /* Similarities of 0.9 and, twice, the next double: their mean is no double, and the divergence, var / 2, is
  * of second order in what that costs. The term left out, of third order, is 1e-16 of it; its own roundings
  * are some ulp. */
@@ -259,6 +275,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, cosine_is_the_mean);
   tcase_add_test(tests, share_counts_weights);
   tcase_add_test(tests, against_uniform);
+  tcase_add_test(tests, few_values_take_one_thread);
   tcase_add_test(tests, neighbouring_doubles_against_uniform);
   tcase_add_test(tests, against_neighbours);
   tcase_add_test(tests, against_others);

@@ -58,6 +58,17 @@ START_TEST(large_values_do_not_overflow) {
 }
 END_TEST
 
+/* The smallest differences count where the temperature is as small. */
+START_TEST(subnormal_values_and_temperature) {
+  const double values[] = {0, DBL_TRUE_MIN};
+  double probabilities[2];
+  assert_ok(kldsel_softmax(values, 2, DBL_TRUE_MIN, probabilities));
+  /* An exponential, a sum and a quotient err by an ulp each. */
+  ck_assert_double_le(fabs(probabilities[0] - 1 / (1 + exp(1))), 4 * DBL_EPSILON);
+  ck_assert_double_le(fabs(probabilities[1] - 1 / (1 + exp(-1))), 4 * DBL_EPSILON);
+}
+END_TEST
+
 START_TEST(softmax_refuses) {
   double values[] = {1, 2, 3}, probabilities[3];
   poison(probabilities, sizeof probabilities);
@@ -100,6 +111,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, logarithms_give_their_numbers_back);
   tcase_add_test(tests, equal_values_are_uniform_exactly);
   tcase_add_test(tests, large_values_do_not_overflow);
+  tcase_add_test(tests, subnormal_values_and_temperature);
   tcase_add_test(tests, softmax_refuses);
   return suite;
 }
