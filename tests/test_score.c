@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every measure and reference, by hand. */
+#include <float.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "handmade.h"
 #include "support.h"
@@ -182,6 +185,46 @@ START_TEST(against_others) {
 }
 END_TEST
 
+/* A profile of so many filters whose similarities of sign `all` are near 0.9, at most `spread` from it. */
+static kldsel_profile *near_filters(size_t filters, double spread, double phase) {
+  const size_t length = 17 + 4 * filters;
+  double *values = calloc(length, sizeof *values);
+  ck_assert_ptr_nonnull(values);
+  const double head[] = {1802265715, 1, (double)filters, 4, 1, 1, 0, 1, 1};
+  memcpy(values, head, sizeof head);
+  for (size_t i = 0; i < filters; i++) {
+    values[17 + i] = 0.9 + spread * sin(phase + (double)(i * i));
+    values[9] += values[17 + i] / (double)filters;
+  }
+  for (size_t sign = 0; sign < 4; sign++) values[13 + sign] = nan("");
+  kldsel_profile *profile = NULL;
+  assert_ok(kldsel_profile_import(values, length, test_options, &profile));
+  free(values);
+  return profile;
+}
+
+/* Of two layers, what the others are is what the previous one is, found by another way: running integrals,
+ * small differences of which are multiplied. Logarithms are at most the spread in size, and their products,
+ * of which the mean is taken, err by two roundings in either way. */
+START_TEST(others_of_unlike_lengths_keep_their_digits) {
+  const double spread = 1e-3;
+  kldsel_profile *layers[] = {near_filters(3000, spread, 0.3), near_filters(3001, spread, 1)};
+  set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_ALL);
+  double scores[2];
+  static const int32_t references[] = {KLDSEL_REFERENCE_PREVIOUS, KLDSEL_REFERENCE_OTHERS};
+  for (int way = 0; way < 2; way++) {
+    set_int(KLDSEL_OPTION_REFERENCE, references[way]);
+    kldsel_ranking *ranking = rank_layers(layers, (const int[]){0, 1}, 2, NULL, NULL);
+    assert_ok(kldsel_ranking_layer(ranking, 1, &scores[way], NULL, NULL, NULL));
+    kldsel_ranking_free(ranking);
+  }
+  ck_assert_double_gt(scores[0], 0);
+  ck_assert_msg(fabs(scores[1] - scores[0]) <= 4 * DBL_EPSILON * spread * spread, "%.17g and %.17g",
+                scores[0], scores[1]);
+  for (size_t i = 0; i < COUNT(layers); i++) kldsel_profile_free(layers[i]);
+}
+END_TEST
+
 START_TEST(against_the_given) {
   kldsel_profile *layers[LAYERS];
   make_layers(layers);
@@ -279,6 +322,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, neighbouring_doubles_against_uniform);
   tcase_add_test(tests, against_neighbours);
   tcase_add_test(tests, against_others);
+  tcase_add_test(tests, others_of_unlike_lengths_keep_their_digits);
   tcase_add_test(tests, against_the_given);
   tcase_add_test(tests, within_comes_from_the_profile);
   tcase_add_test(tests, aligned_by_index);
