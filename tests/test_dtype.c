@@ -296,6 +296,10 @@ START_TEST(quantized_refuses) {
                        kldsel_tensor_quantized(tensor, good, values, 3, test_options, &POISONED),
                        KLDSEL_ERROR_INVALID_ARGUMENT, bad[i].zero_point);
   }
+  /* One for all, which is the first. */
+  assert_no_handle(kldsel_tensor,
+                   kldsel_tensor_quantized(tensor, &bad[0].value, NULL, 1, test_options, &POISONED),
+                   KLDSEL_ERROR_INVALID_ARGUMENT, "scales[0] is 0; must be finite and > 0");
   kldsel_tensor_free(tensor);
   kldsel_tensor_free(real);
 }

@@ -231,6 +231,16 @@ START_TEST(strides_beyond_memory) {
 }
 END_TEST
 
+/* The last byte that a pointer can reach from another; of a buffer of unknown length, as nothing is read. */
+START_TEST(strides_to_the_end_of_memory) {
+  static const int64_t shape[] = {2, 1}, strides[] = {PTRDIFF_MAX - 8, 8};
+  kldsel_tensor *tensor = NULL;
+  assert_ok(kldsel_tensor_view_strided(numbers, 0, 0, KLDSEL_DTYPE_F64, 2, shape, strides, 1, 0, test_options,
+                                       &tensor));
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 /* Where the buffer's length is unknown, addresses still end somewhere. */
 START_TEST(addresses_beyond_memory) {
   static const int64_t shape[] = {2, 3};
@@ -477,6 +487,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, unknown_length_is_not_checked);
   tcase_add_test(tests, sizes_beyond_memory);
   tcase_add_test(tests, strides_beyond_memory);
+  tcase_add_test(tests, strides_to_the_end_of_memory);
   tcase_add_test(tests, addresses_beyond_memory);
   tests = add_case(suite, "arguments");
   tcase_add_test(tests, view_refuses);
