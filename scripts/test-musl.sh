@@ -11,9 +11,9 @@ usage() {
     cat <<'TEXT'
 Usage: test-musl.sh
 
-Builds the library in build/musl with musl-gcc, links the fuzz targets that need nothing else to it, statically, and runs
-tests/fuzz/corpus: scores beside those of the definition, hostile arguments, threads. Check, which the other tests are
-written with, is not to be had for musl from Debian.
+Builds the library in build/musl with musl-gcc, links the fuzz targets that need nothing else to it, statically, and
+runs tests/fuzz/corpus: scores beside those of the definition, hostile arguments, threads. Check, which the other tests
+are written with, is not to be had for musl from Debian.
 TEXT
 }
 

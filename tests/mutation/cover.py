@@ -7,9 +7,28 @@ import shutil
 import subprocess
 
 
-def _lines_of(folder):
-    """By file, the lines that were built, and those of them that ran."""
-    counts = sorted(folder.rglob("*.gcda"))
+def _run(program, folder):
+    """Runs a test; the counts go below the folder, and the compiler's notes are put beside them."""
+    done = subprocess.run(
+        [program],
+        env={**os.environ, "KLDSEL_TEST_QUICK": "1", "CK_FORK": "no", "GCOV_PREFIX": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"mutate: {program.name} fails with coverage\n{done.stdout.decode()}")
+    counts = []
+    for path in sorted(folder.rglob("*.gcda")):
+        notes = ("/" / path.relative_to(folder)).with_suffix(".gcno")
+        if notes.parent.match("libkldsel/*.p"):
+            path.with_suffix(".gcno").symlink_to(notes)
+            counts.append(path)
+    return counts
+
+
+def _lines(counts, folder):
+    """Of every line that code was made of, whether it ran."""
     told = subprocess.run(
         ["gcov", "--json-format", "--stdout", *map(str, counts)],
         cwd=folder,
@@ -17,43 +36,29 @@ def _lines_of(folder):
         stderr=subprocess.DEVNULL,
         check=True,
     ).stdout
-    built, ran = {}, {}
-    for line in told.splitlines():
-        for file in json.loads(line)["files"]:
-            name = file["file"].lstrip("./")
-            for one in file["lines"]:
-                built.setdefault(name, set()).add(one["line_number"])
-                if one["count"] > 0:
-                    ran.setdefault(name, set()).add(one["line_number"])
-    return built, ran
+    ran = {}
+    for unit in told.splitlines():
+        for file in json.loads(unit)["files"]:
+            for line in file["lines"]:
+                at = f"{file['file'].lstrip('./')}:{line['line_number']}"
+                ran[at] = ran.get(at, False) or line["count"] > 0
+    return ran
 
 
-def reached(coverage, work, tests):
-    """By file and line, the tests that reach it; lines that no code was made of are left out."""
+def reached(build, work, tests):
+    """By "file:line", the tests that reach it; lines that no code was made of are left out. What is known of a test
+    is kept until that is built again."""
+    kept = work / "coverage.json"
+    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    for test in tests:
+        program, folder = build / "tests" / test, work / "coverage" / test
+        built = program.stat().st_mtime
+        if known.get(test, {}).get("built") != built:
+            shutil.rmtree(folder, ignore_errors=True)
+            known[test] = {"built": built, "lines": _lines(_run(program, folder), folder)}
+            kept.write_text(json.dumps(known))
     reaching = {}
     for test in tests:
-        folder = work / "coverage" / test
-        shutil.rmtree(folder, ignore_errors=True)
-        done = subprocess.run(
-            [coverage / "tests" / test],
-            env={**os.environ, "KLDSEL_TEST_QUICK": "1", "CK_FORK": "no", "GCOV_PREFIX": str(folder)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise SystemExit(f"mutate: {test} fails with coverage\n{done.stdout.decode()}")
-        for notes in coverage.rglob("libkldsel/**/*.gcno"):
-            beside = folder / notes.resolve().relative_to("/")
-            if beside.with_suffix(".gcda").is_file():
-                beside.symlink_to(notes)
-        for counts in list(folder.rglob("*.gcda")):
-            if not counts.with_suffix(".gcno").exists():
-                counts.unlink()
-        built, ran = _lines_of(folder)
-        for name, lines in built.items():
-            for line in lines:
-                reaching.setdefault((name, line), set()).update(
-                    {test} if line in ran.get(name, ()) else set()
-                )
+        for at, ran in known[test]["lines"].items():
+            reaching.setdefault(at, set()).update({test} if ran else set())
     return reaching

@@ -170,7 +170,9 @@ class Walker:
                 start = end["offset"] + end["tokLen"]
                 if source.text[start : start + 1] == "(":
                     start = source.closing(start)
-                found = re.fullmatch(r"\s*" + re.escape(expected) + r"\s*", source.text[start : begin["offset"]])
+                found = re.fullmatch(
+                    r"\s*" + re.escape(expected) + r"\s*", source.text[start : begin["offset"]]
+                )
                 if found:
                     at = start + source.text[start : begin["offset"]].index(expected)
                     return source, at, at + len(expected)

@@ -103,7 +103,7 @@ def run_all(harness, todo, tests, reaching, results, jobs):
         workers.put(worker)
 
     def attempt(one):
-        fitting = reaching.get((one.file, one.line), set(tests))
+        fitting = reaching.get(f"{one.file}:{one.line}", set(tests))
         worker = workers.get()
         try:
             return one, harness.try_tests(worker, one, fitting)
@@ -151,8 +151,13 @@ def main():
             print(f"{one.file}:{one.line}: {one.operator}\n- {one.before}\n+ {one.after}")
         return 0
     results = Results(arguments.results)
-    again = {None, "survived"} if arguments.retry else {None}
-    todo = [one for one in chosen if results.known.get(identity(one)) in again]
+    reasons = explained()
+
+    def wanted(one):
+        result = results.known.get(identity(one))
+        return result is None or (arguments.retry and result == "survived" and one.key not in reasons)
+
+    todo = [one for one in chosen if wanted(one)]
     if todo:
         tests = tests_of(arguments.build)
         harness.measure(tests)
