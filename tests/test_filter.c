@@ -156,6 +156,14 @@ START_TEST(matrix_refuses) {
                    KLDSEL_ERROR_TOO_LARGE,
                    "matrix: 2305843009213693952 elements of 8 bytes are more than can be addressed");
   kldsel_tensor_free(tensor);
+  /* 2^60 - 1 elements can be addressed, just; nobody has that much. */
+  test_memory.limit = 1 << 20;
+  assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2,
+                                       (const int64_t[]){(1 << 30) - 1, (1 << 30) + 1},
+                                       (const int64_t[]){0, 0}, 1U, 0, test_options, &tensor));
+  assert_no_handle(kldsel_tensor, kldsel_filter_matrix(tensor, test_options, &POISONED),
+                   KLDSEL_ERROR_OUT_OF_MEMORY, "matrix: no memory for 9223372036854775800 bytes");
+  kldsel_tensor_free(tensor);
 }
 END_TEST
 
