@@ -40,6 +40,30 @@ START_TEST(two_operands_by_hand) {
 }
 END_TEST
 
+/* Products of long rows are summed in runs, each of which goes on from the one before; whole numbers show it
+ * exactly. */
+START_TEST(long_rows) {
+  enum {
+    ROWS = 7,
+    ELEMENTS = 1100
+  };
+  static double weights[ROWS][ELEMENTS];
+  for (int r = 0; r < ROWS; r++)
+    for (int k = 0; k < ELEMENTS; k++) weights[r][k] = k * k * (r + 2) % 11 - 4;
+  double products[ROWS][ROWS] = {{0}}, expected[ROWS * ROWS];
+  for (int i = 0; i < ROWS; i++)
+    for (int j = 0; j < ROWS; j++)
+      for (int k = 0; k < ELEMENTS; k++) products[i][j] += weights[i][k] * weights[j][k];
+  for (int i = 0; i < ROWS; i++)
+    for (int j = 0; j < ROWS; j++)
+      expected[i * ROWS + j] = products[i][j] / sqrt(products[i][i] * products[j][j]);
+  kldsel_tensor *x = matrix_view(weights[0], ROWS, ELEMENTS);
+  assert_cosines(x, NULL, expected);
+  assert_cosines(x, x, expected);
+  kldsel_tensor_free(x);
+}
+END_TEST
+
 START_TEST(rows_of_one_element_and_one_row) {
   const double weights[] = {-2, 5, 0};
   kldsel_tensor *x = matrix_view(weights, 3, 1), *one = matrix_view(weights, 1, 3);
@@ -335,6 +359,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "values");
   tcase_add_test(tests, one_operand_by_hand);
   tcase_add_test(tests, two_operands_by_hand);
+  tcase_add_test(tests, long_rows);
   tcase_add_test(tests, rows_of_one_element_and_one_row);
   tcase_add_test(tests, any_magnitude);
   tcase_add_test(tests, never_beyond_one);

@@ -213,6 +213,29 @@ START_TEST(sums_are_accurate) {
 }
 END_TEST
 
+/* Values that are far from their center, so that their sum is no rounding error: it adds to what was there,
+ * and each value errs by two roundings. */
+START_TEST(spreads_add_up) {
+  double x[MOST];
+  for (size_t n = 1; n <= MOST; n++) {
+    draw(x, n, 0.3);
+    const double center = -1, temperature = 0.7;
+    wide values = 1, magnitudes = 1;
+    for (size_t i = 0; i < n; i++) {
+      wide value = ((wide)x[i] - center) / temperature;
+      values += value;
+      magnitudes += wide_absolute(value);
+    }
+    for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++) {
+      struct spread spread = {.values = 1};
+      kernels(level)->spread(x, n, center, temperature, &spread);
+      ck_assert_double_le((double)wide_absolute((wide)spread.values - values),
+                          2 * DBL_EPSILON * (double)magnitudes);
+    }
+  }
+}
+END_TEST
+
 /* ---- moments of rows ---- */
 
 START_TEST(moments_are_those_of_the_columns) {
@@ -260,6 +283,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, ends_of_the_range);
   tcase_add_test(tests, every_length_has_the_same_bits);
   tcase_add_test(tests, sums_are_accurate);
+  tcase_add_test(tests, spreads_add_up);
   tcase_add_test(tests, moments_are_those_of_the_columns);
   return suite;
 }
