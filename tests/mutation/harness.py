@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The library with one file changed, and the tests against it."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,9 +15,7 @@ import time
 from pathlib import Path
 
 # Of a compile command, what names files and levels, and what makes it slow.
-DROPPED = re.compile(
-    r"-c|-MD|-g|-Werror|-O\w|-DKLDSEL_HAVE_X86_LEVELS|-U?_FORTIFY_SOURCE.*|-D_FORTIFY_SOURCE.*"
-)
+DROPPED = re.compile(r"-c|-MD|-g|-Werror|-O\w|-DKLDSEL_HAVE_X86_LEVELS|-U?_FORTIFY_SOURCE.*|-D_FORTIFY_SOURCE.*")
 WITH_VALUE = ("-o", "-MQ", "-MF")
 KERNEL_TESTS = ("test_kernels_convert", "test_kernels_exponential")
 MEMORY = 8 << 30
@@ -68,9 +67,11 @@ class Harness:
                     self.kernels.add(path.name)
             elif path.stem in KERNEL_TESTS:
                 tests[path] = arguments_of(entry)
-        self.libraries = shlex.split(
-            subprocess.check_output(["pkg-config", "--libs", *self._packages()], text=True)
-        ) + ["-lm", "-pthread"]
+        self.libraries = [
+            *shlex.split(subprocess.check_output(["pkg-config", "--libs", *self._packages()], text=True)),
+            "-lm",
+            "-pthread",
+        ]
         self.objects = work / "objects"
         self.objects.mkdir(parents=True, exist_ok=True)
         for name in self.entries:
@@ -123,9 +124,7 @@ class Harness:
         if mutant is not None:
             text = (self.root / mutant.file).read_bytes()
             (folder / mutant.file).unlink()
-            (folder / mutant.file).write_bytes(
-                text[: mutant.start] + mutant.text.encode() + text[mutant.end :]
-            )
+            (folder / mutant.file).write_bytes(text[: mutant.start] + mutant.text.encode() + text[mutant.end :])
             for name in sorted(self.dependents[mutant.file]):
                 output = folder / f"{name}.o"
                 if run(self._compile(name, output), cwd=folder).returncode != 0:
@@ -141,18 +140,23 @@ class Harness:
     def _link(self, folder, objects, whole_kernels):
         library, version_script = folder / "libkldsel.so.1", self.root / "libkldsel" / "kldsel.map"
         built(
-            ["gcc", "-shared", "-o", library, *objects.values(), "-Wl,-soname,libkldsel.so.1"]
-            + [f"-Wl,--version-script={version_script}", *self.libraries]
+            [
+                "gcc",
+                "-shared",
+                "-o",
+                library,
+                *objects.values(),
+                "-Wl,-soname,libkldsel.so.1",
+                f"-Wl,--version-script={version_script}",
+                *self.libraries,
+            ]
         )
         if whole_kernels:
             return
         kernels = [path for name, path in objects.items() if name in self.kernels]
         support = self.build / "tests" / "libtests-support.a"
         for name in KERNEL_TESTS:
-            built(
-                ["gcc", "-o", folder / name, self.objects / f"{name}.o", *kernels, support, library]
-                + self.libraries
-            )
+            built(["gcc", "-o", folder / name, self.objects / f"{name}.o", *kernels, support, library, *self.libraries])
 
     def program(self, folder, test):
         return folder / test if test in KERNEL_TESTS else self.build / "tests" / test
@@ -179,10 +183,8 @@ class Harness:
         except subprocess.TimeoutExpired:
             return False
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
     def measure(self, tests):

@@ -6,6 +6,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 # What replaces an operator; boundaries rather than opposites, as those are what tests miss.
 BINARY = {
@@ -170,9 +171,7 @@ class Walker:
                 start = end["offset"] + end["tokLen"]
                 if source.text[start : start + 1] == "(":
                     start = source.closing(start)
-                found = re.fullmatch(
-                    r"\s*" + re.escape(expected) + r"\s*", source.text[start : begin["offset"]]
-                )
+                found = re.fullmatch(r"\s*" + re.escape(expected) + r"\s*", source.text[start : begin["offset"]])
                 if found:
                     at = start + source.text[start : begin["offset"]].index(expected)
                     return source, at, at + len(expected)
@@ -276,7 +275,7 @@ class Walker:
                     self.add(source, start, stop, "(void)" + tried[len("TRY") :], "status")
             return
 
-    DELETABLE = {
+    DELETABLE: ClassVar = {
         "BreakStmt",
         "CallExpr",
         "CompoundAssignOperator",
@@ -284,7 +283,7 @@ class Walker:
         "DoStmt",
         "UnaryOperator",
     }
-    HANDLERS = {
+    HANDLERS: ClassVar = {
         "BinaryOperator": on_binary,
         "CompoundAssignOperator": on_binary,
         "UnaryOperator": on_unary,
