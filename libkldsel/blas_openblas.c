@@ -7,6 +7,7 @@
 
 #include "blas.h"
 #include "check.h"
+#include "cpu.h"
 
 /* The library found at run time can be of another integer width than the header: its symbols are the same. */
 static int runtime_integer_bits(void) {
@@ -30,8 +31,10 @@ static void products(int64_t m, int64_t n, int64_t k, const double *a, const dou
               b, (blasint)k, 0.0, c, (blasint)c_stride);
 }
 
-static const struct blas openblas = {check, products};
-const struct blas *const kldsel_blas = &openblas;
+const struct blas *kldsel_blas_for(const struct kernels *kernels) {
+  static const struct blas openblas = {check, products};
+  return kldsel_cpu_is_baseline(kernels) ? &openblas : NULL;
+}
 
 const char *kldsel_blas_core(void) {
   return strstr(openblas_get_config(), "DYNAMIC_ARCH") != NULL ? openblas_get_corename() : NULL;
