@@ -9,6 +9,8 @@
 #include "check.h"
 #include "cpu.h"
 
+#define LARGEST_EXTENT (sizeof(blasint) == sizeof(int32_t) ? INT32_MAX : INT64_MAX)
+
 /* The library found at run time can be of another integer width than the header: its symbols are the same. */
 static int runtime_integer_bits(void) {
   return strstr(openblas_get_config(), "USE64BITINT") != NULL ? 64 : 32;
@@ -19,7 +21,7 @@ static kldsel_status check(int64_t largest_extent) {
   if (bits != built_bits)
     return kldsel_fail(KLDSEL_ERROR_UNSUPPORTED,
                        "OpenBLAS uses %d-bit integers, this library was built for %d", bits, built_bits);
-  if (built_bits == 32 && largest_extent > INT32_MAX)
+  if (largest_extent > LARGEST_EXTENT)
     return kldsel_fail(KLDSEL_ERROR_TOO_LARGE,
                        "a matrix extent of %" PRId64 " is more than the BLAS can take", largest_extent);
   return KLDSEL_OK;

@@ -41,6 +41,10 @@ const char *kldsel_cpu_level_name(int32_t level) {
   return levels[level].name;
 }
 
+const struct kernels *kldsel_cpu_highest_kernels(void) {
+  return levels[kldsel_cpu_level()].kernels;
+}
+
 kldsel_status kldsel_cpu_kernels(int64_t level, const struct kernels **kernels) {
   int32_t highest = kldsel_cpu_level();
   if (level == 0) level = highest;

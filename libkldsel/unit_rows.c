@@ -77,12 +77,12 @@ static kldsel_status allocate_rows(struct unit_rows *made, const char *label) {
           rows = (made->count + panel - 1) / panel * panel;
   int64_t doubles;
   if (__builtin_mul_overflow(rows, made->elements, &doubles) ||
-      __builtin_add_overflow(doubles, ALIGNMENT / (int64_t)sizeof(double), &doubles) ||
-      doubles > PTRDIFF_MAX / (int64_t)sizeof(double))
+      doubles > (PTRDIFF_MAX - ALIGNMENT) / (int64_t)sizeof(double))
     return kldsel_fail(KLDSEL_ERROR_TOO_LARGE,
                        "%s: %" PRId64 " elements of %zu bytes are more than can be addressed", label,
                        made->count * made->elements, sizeof(double));
-  TRY(kldsel_allocate(&made->allocator, (size_t)doubles, sizeof(double), label, &made->memory));
+  TRY(kldsel_allocate(&made->allocator, (uint64_t)doubles + ALIGNMENT / sizeof(double), sizeof(double), label,
+                      &made->memory));
   made->rows = (double *)made->memory;
   while ((uintptr_t)made->rows % ALIGNMENT != 0) made->rows++;
   return KLDSEL_OK;
