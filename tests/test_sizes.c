@@ -159,6 +159,57 @@ START_TEST(shapes_of_every_size) {
 }
 END_TEST
 
+/* Axes are merged where one stride serves both; what the inner one spans may be more than a stride can be.
+ * The call has no memory, so it never reads so far away. */
+START_TEST(axes_that_span_more_than_memory) {
+  int64_t half = INT64_C(1) << (LOG_ADDRESSES - 1);
+  static const int64_t shape[] = {2, 2, 2};
+  const int64_t strides[] = {1, 2, half};
+  kldsel_tensor *tensor;
+  assert_ok(kldsel_tensor_view_strided(&byte, 0, 0, KLDSEL_DTYPE_U8, 3, shape, strides, 1U, 0, test_options,
+                                       &tensor));
+  for (size_t n = 1; n <= 3; n++) {
+    atomic_store(&test_memory.calls, 0);
+    test_memory.fail_at = n;
+    EXPECT_NOTHING_MADE(kldsel_profile, KLDSEL_ERROR_OUT_OF_MEMORY, shape,
+                        kldsel_profile_create(tensor, test_options, &out));
+  }
+  /* The handle's and the values' blocks are had: it is the scratch that is not. */
+  test_memory.fail_onwards = true;
+  for (size_t n = 4; n <= 6; n++) {
+    atomic_store(&test_memory.calls, 0);
+    test_memory.fail_at = n;
+    EXPECT_NOTHING_MADE(kldsel_profile, KLDSEL_ERROR_OUT_OF_MEMORY, shape,
+                        kldsel_profile_create(tensor, test_options, &out));
+  }
+  test_memory.fail_at = 0;
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
+/* What is kept of each filter has to be countable in 32 bits. */
+START_TEST(more_filters_than_a_distribution_has_steps) {
+  if (sizeof(size_t) < 8) return; /* there are fewer */
+  const int64_t filters = INT64_C(1) << 32;
+  kldsel_tensor *tensor;
+  assert_ok(view_of(3, (const int64_t[]){filters, 1, 1}, &tensor));
+  assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                   KLDSEL_ERROR_TOO_LARGE, "tensor: profile: 4294967296 filters are more than 4294967295");
+  kldsel_tensor_free(tensor);
+  static const double numbers[] = {1, 2, 3, 4, 5, 6};
+  tensor = matrix_view(numbers, 3, 2);
+  kldsel_profile *profile = profile_of(tensor);
+  double exported[64];
+  size_t length = 0;
+  assert_ok(kldsel_profile_export(profile, exported, COUNT(exported), &length));
+  exported[2] = (double)filters;
+  assert_no_handle(kldsel_profile, kldsel_profile_import(exported, length, test_options, &POISONED),
+                   KLDSEL_ERROR_TOO_LARGE, "profile: 4294967296 filters are more than 4294967295");
+  kldsel_profile_free(profile);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 /* ---- counts ---- */
 
 /* Counts whose products with the sizes of what is kept for each wrap round, to 0 and to little. */
@@ -280,6 +331,8 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("sizes");
   TCase *tests = add_case(suite, "shapes");
   tcase_add_test(tests, shapes_of_every_size);
+  tcase_add_test(tests, axes_that_span_more_than_memory);
+  tcase_add_test(tests, more_filters_than_a_distribution_has_steps);
   tests = add_case(suite, "counts");
   tcase_add_test(tests, ranks_of_any_count);
   tcase_add_test(tests, divergences_of_any_length);

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -31,6 +33,31 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
   /* ISO C has no conversion from an object's address to a function's. */
   *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
   return create(thread, attributes, start, argument);
+}
+
+/* ---- the processors that there are ---- */
+
+static struct {
+  bool told;       /* what follows; else the truth */
+  bool affinity;   /* that it can be asked for */
+  long processors; /* that are on line; -1: cannot be told */
+} machine;
+
+typedef int affinity_function(pid_t, size_t, cpu_set_t *);
+typedef long sysconf_function(int);
+
+int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set) {
+  if (machine.told && !machine.affinity) return -1;
+  affinity_function *ask = NULL;
+  *(void **)&ask = dlsym(RTLD_NEXT, "sched_getaffinity");
+  return ask(process, size, set);
+}
+
+long sysconf(int name) {
+  if (machine.told && name == _SC_NPROCESSORS_ONLN) return machine.processors;
+  sysconf_function *ask = NULL;
+  *(void **)&ask = dlsym(RTLD_NEXT, "sysconf");
+  return ask(name);
 }
 
 /* ---- the calls, each with all that it gives ---- */
@@ -175,9 +202,41 @@ START_TEST(every_thread_is_refused_once) {
 }
 END_TEST
 
+/* As many threads as there are processors, where that can be told; one where not, and never more than 1024.
+ */
+START_TEST(threads_by_default) {
+  static const struct {
+    long processors;
+    size_t threads;
+  } machines[] = {{1, 1}, {3, 3}, {5000, 1024}, {0, 1}, {-1, 1}};
+  enum {
+    MANY = 1100
+  };
+  kldsel_tensor *many[MANY];
+  kldsel_profile *made[MANY];
+  static const double values[] = {1, -2, 3, 4};
+  size_t layers_of_test = test_quick() ? 6 : MANY; /* valgrind has room for 500 threads */
+  for (int l = 0; l < MANY; l++) many[l] = matrix_view(values, 2, 2);
+  machine.told = true;
+  for (size_t i = 0; i < COUNT(machines); i++) {
+    machine.processors = machines[i].processors;
+    atomic_store(&creation.asked, 0);
+    assert_ok(kldsel_profile_create_many(many, layers_of_test, test_options, made));
+    size_t wanted = machines[i].threads < layers_of_test ? machines[i].threads : layers_of_test;
+    ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
+    for (size_t l = 0; l < layers_of_test; l++) kldsel_profile_free(made[l]);
+  }
+  machine.told = false;
+  for (int l = 0; l < MANY; l++) kldsel_tensor_free(many[l]);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("thread_creation");
   TCase *tests = add_case(suite, "threads that cannot be had");
   tcase_add_test(tests, every_thread_is_refused_once);
+#ifdef __linux__
+  tcase_add_test(tests, threads_by_default);
+#endif
   return suite;
 }

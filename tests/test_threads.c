@@ -91,6 +91,37 @@ START_TEST(any_count_gives_the_same_bits) {
 }
 END_TEST
 
+/* Layers that are large, but no larger than a thread's share of all, are not split. */
+START_TEST(large_layers_side_by_side) {
+  enum {
+    MANY = 6,
+    ROWS = 64,
+    COLUMNS = 4096 /* 2^18 weights: enough to be split */
+  };
+  static float values[ROWS * COLUMNS + MANY];
+  for (size_t i = 0; i < COUNT(values); i++) values[i] = (float)sin((double)i * 1.3);
+  kldsel_tensor *many[MANY];
+  static double alone[17 + 4 * ROWS], beside[17 + 4 * ROWS];
+  for (int l = 0; l < MANY; l++)
+    assert_ok(kldsel_tensor_view(values + l, sizeof *values * ROWS * COLUMNS, KLDSEL_DTYPE_F32, 2,
+                                 (const int64_t[]){ROWS, COLUMNS}, KLDSEL_LAYOUT_OI, test_options, &many[l]));
+  kldsel_profile *made[MANY];
+  set_int(KLDSEL_OPTION_THREADS, 2);
+  assert_ok(kldsel_profile_create_many(many, MANY, test_options, made));
+  for (int l = 0; l < MANY; l++) {
+    size_t length = 0;
+    kldsel_profile *profile = profile_of(many[l]);
+    assert_ok(kldsel_profile_export(profile, alone, COUNT(alone), &length));
+    assert_ok(kldsel_profile_export(made[l], beside, COUNT(beside), &length));
+    ck_assert_uint_eq(length, COUNT(alone));
+    ck_assert_mem_eq(alone, beside, sizeof alone);
+    kldsel_profile_free(profile);
+    kldsel_profile_free(made[l]);
+    kldsel_tensor_free(many[l]);
+  }
+}
+END_TEST
+
 /* ---- rankings that are shared out ---- */
 
 enum {
@@ -384,6 +415,7 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("threads");
   TCase *tests = add_case(suite, "threads");
   tcase_add_test(tests, any_count_gives_the_same_bits);
+  tcase_add_test(tests, large_layers_side_by_side);
   tcase_add_test(tests, rankings_are_the_same_bits);
   tcase_add_test(tests, handles_are_shared);
   tcase_add_test(tests, cancelling_races_with_work);
