@@ -21,11 +21,11 @@ static void lay_out(const double (*rows)[STEPS], size_t panel, double *to) {
 }
 
 /* How many values of the block are not what they should be, of whole panels; 0.5 is what was there before. */
-static size_t count_wrong(size_t rows, size_t columns, bool triangle) {
+static size_t count_wrong(size_t rows, size_t columns, bool triangle, bool more) {
   size_t wrong = 0;
   for (size_t i = 0; i < PRODUCT_BLOCK; i++)
     for (size_t j = 0; j < PRODUCT_BLOCK; j++) {
-      double sum = 0.5, got = block[i * PRODUCT_BLOCK + j];
+      double sum = more ? 0.5 : 0.0, got = block[i * PRODUCT_BLOCK + j];
       for (size_t k = 0; k < STEPS; k++) sum += a_rows[i][k] * b_rows[j][k];
       bool inside = i < rows && j < columns;
       bool above = triangle && j > i; /* where either is right */
@@ -48,12 +48,13 @@ START_TEST(products_are_exact) {
     const size_t counts[] = {1, panels / 2, panels};
     for (size_t x = 0; x < COUNT(counts); x++)
       for (size_t y = 0; y < COUNT(counts); y++)
-        for (int triangle = 0; triangle < 2; triangle++) {
+        for (int way = 0; way < 4; way++) {
+          int triangle = way & 1, more = way >> 1;
           for (size_t i = 0; i < COUNT(block); i++) block[i] = 0.5;
-          products->block(a, b, panel * STEPS, STEPS, counts[x], counts[y], triangle, block);
-          size_t wrong = count_wrong(counts[x] * panel, counts[y] * panel, triangle != 0);
-          ck_assert_msg(wrong == 0, "level %d, %zu by %zu panels, triangle %d: %zu are wrong", level,
-                        counts[x], counts[y], triangle, wrong);
+          products->block(a, b, panel * STEPS, STEPS, counts[x], counts[y], triangle, more, block);
+          size_t wrong = count_wrong(counts[x] * panel, counts[y] * panel, triangle != 0, more != 0);
+          ck_assert_msg(wrong == 0, "level %d, %zu by %zu panels, triangle %d, more %d: %zu are wrong", level,
+                        counts[x], counts[y], triangle, more, wrong);
         }
   }
 }
