@@ -275,11 +275,10 @@ START_TEST(counts_that_must_agree) {
                      KLDSEL_ERROR_MISMATCH);
     ck_assert_int_eq(kldsel_ranking_layer(ranking, count, &value, NULL, NULL, NULL),
                      KLDSEL_ERROR_INVALID_ARGUMENT);
-    int64_t scales = INT64_MAX - (int64_t)i;
     char message[96];
-    snprintf(message, sizeof message, "count is %lld; must be 1 or the 3 filters", (long long)scales);
+    snprintf(message, sizeof message, "count is %zu; must be 1 or the 3 filters", count);
     assert_no_handle(kldsel_tensor,
-                     kldsel_tensor_quantized(integers, numbers, NULL, scales, test_options, &POISONED),
+                     kldsel_tensor_quantized(integers, numbers, NULL, count, test_options, &POISONED),
                      KLDSEL_ERROR_MISMATCH, message);
     EXPECT_NOTHING_MADE(kldsel_profile, KLDSEL_ERROR_MISMATCH, ((const int64_t[]){3, 2, 1}),
                         kldsel_profile_import(head, count, test_options, &out));
