@@ -416,14 +416,16 @@ static void read_tensors(void) {
 
 static void read_profiles_and_rankings(void) {
   size_t length;
-  double values[256], score;
+  double values[256], score, temperature;
   int64_t order[LAYERS], rank_of;
-  int32_t selected, reason;
+  int32_t made[4], selected, reason;
   kldsel_profile *profile = profile_of(matrix);
   kldsel_ranking *ranking;
   assert_ok(kldsel_rank_profiles(&profile, 1, NULL, NULL, test_options, &ranking));
   ALLOCATES_NOTHING(kldsel_profile_filters(profile) == 6);
   ALLOCATES_NOTHING(kldsel_profile_elements(profile) == 4);
+  ALLOCATES_NOTHING(kldsel_profile_describe(profile, &made[0], &made[1], &made[2], &made[3], &temperature) ==
+                    KLDSEL_OK);
   ALLOCATES_NOTHING(kldsel_profile_length(profile, KLDSEL_SIGN_ALL, &length) == KLDSEL_OK);
   ALLOCATES_NOTHING(kldsel_profile_values(profile, KLDSEL_SIGN_ALL, values, length) == KLDSEL_OK);
   ALLOCATES_NOTHING(kldsel_profile_export(profile, values, COUNT(values), &length) == KLDSEL_OK);
