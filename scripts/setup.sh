@@ -27,10 +27,12 @@ readonly bench=(
 models=(ca-certificates python3-venv)
 command -v npm >/dev/null || models+=(npm)
 readonly models
+# What scripts/study.sh needs on top of that.
+readonly study=("${models[@]}" dataset-fashion-mnist)
 
 usage() {
     cat <<'TEXT'
-Usage: setup.sh [--ci] [--cross] [--bench] [--converters] [--models] [--trainers]
+Usage: setup.sh [--ci] [--cross] [--bench] [--converters] [--models] [--trainers] [--study]
 
 Installs what is missing of the Debian packages for building and testing libkldsel.
 
@@ -41,6 +43,7 @@ Installs what is missing of the Debian packages for building and testing libklds
              those of scripts/test-converters.sh too: protobuf, HDF5
   --models   those of scripts/fetch-inception.sh too: npm
   --trainers those of scripts/build-trainers.sh too: libtorch, dlib, Fashion-MNIST
+  --study    those of scripts/study.sh too: npm, Fashion-MNIST
   --help     show this text
 TEXT
 }
@@ -58,6 +61,7 @@ while (($#)); do
         --converters) packages+=("${converters[@]}") ;;
         --models) packages+=("${models[@]}") ;;
         --trainers) packages+=("${trainers[@]}") ;;
+        --study) packages+=("${study[@]}") ;;
         --help | -h) usage && exit ;;
         *) die "unknown argument $1 (see --help)" ;;
     esac

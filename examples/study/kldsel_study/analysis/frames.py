@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The runs as tables: one row a tested run, then one row an arm and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from kldsel_study import gradients
+from kldsel_study.arms import SIZES, Layers, random_selections, selections
+from kldsel_study.networks import SOURCES
+from kldsel_study.plan import SEARCH_SEED, Cell, best_rate
+from kldsel_study.results import RECIPE, Runs, name_layers
+
+CELL = ["network", "target", "images"]
+HEAD_ONLY, EVERYTHING, RANDOM, ALONE = "feature extraction", "full", "random", "best alone (search)"
+RGN = "RGN (gradients)"
+NO_SIZE = "-"
+"""The size of what has none: nothing but the head, or everything."""
+
+Scores = Callable[[str], pd.DataFrame]
+
+
+def tested(runs: Runs) -> pd.DataFrame:
+    """Runs that were judged by test images, at the learning rate that the search chose; accuracy in percent."""
+    rows = []
+    for key, outcome in runs.rows.items():
+        if key.recipe != RECIPE or key.part != "test":
+            continue
+        cell = Cell(key.network, key.target, key.images)
+        if key.rate == best_rate(runs, cell, key.layers, SOURCES[key.network].rates):
+            rows.append(
+                (key.network, key.target, key.images, key.layers, key.seed, key.rate,
+                 100 * outcome.correct / outcome.judged, outcome.seconds)
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=[*CELL, "layers", "seed", "rate", "accuracy", "seconds"])
+
+
+def _search_values(runs: Runs, cell: Cell, count: int) -> list[float]:
+    """Validation images right by each layer alone, at its best learning rate; NaN where untried."""
+    found = []
+    for layer in range(count):
+        rates = SOURCES[cell.network].rates
+        name = name_layers((layer,), count)
+        outcomes = [
+            outcome.correct
+            for key, outcome in runs.rows.items()
+            if (key.network, key.target, key.images) == (cell.network, cell.target, cell.images)
+            and (key.recipe, key.part, key.seed, key.layers) == (RECIPE, "search", SEARCH_SEED, name)
+        ]
+        found.append(float(max(outcomes)) if len(outcomes) == len(rates) else float("nan"))
+    return found
+
+
+def _choices(cell: Cell, scores: pd.DataFrame, search: list[float]) -> Iterator[tuple[str, str, list[Layers]]]:
+    """Size, arm and what it chooses: one choice of layers, or several whose mean it is."""
+    yield NO_SIZE, HEAD_ONLY, [()]
+    yield NO_SIZE, EVERYTHING, [tuple(range(len(scores)))]
+    for size in SIZES:
+        for arm, chosen in selections(scores.assign(alone=search), size).items():
+            yield size, arm, [chosen]
+        yield size, RANDOM, random_selections(cell.network, scores, size)
+
+
+def _by_gradients(measured: pd.DataFrame, accuracy: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Accuracy by seed of the layer with the largest norm, another one for each seed, and which they are."""
+    found, names = {}, set()
+    for seed, one in measured.groupby("seed"):
+        name = str(int(one.loc[one.rgn.idxmax(), "index"]))
+        if name in accuracy.index and seed in accuracy.columns:
+            found[seed] = accuracy.at[name, seed]
+            names.add(name)
+    return pd.Series(found, dtype=float).dropna(), " ".join(sorted(names))
+
+
+def by_arm(runs: Runs, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
+    """A row for each cell, size, arm and seed that was run; arms that chose the same layers share a run.
+
+    The random arm is the mean over its draws. `norms` is of `kldsel_study.gradients.saved()`.
+    """
+    rows = []
+    for values, group in tested(runs).groupby(CELL, sort=False):
+        cell = Cell(*values)
+        table = scores(cell.network)
+        count = len(table)
+        accuracy = group.pivot_table(index="layers", columns="seed", values="accuracy")
+        told = []
+        for size, arm, layers in _choices(cell, table, _search_values(runs, cell, count)):
+            names = [name_layers(one, count) for one in layers]
+            if all(name in accuracy.index for name in names):
+                which = names[0] if len(names) == 1 else f"{len(names)} choices"
+                told.append((size, arm, accuracy.loc[names].dropna(axis=1).mean(), which))
+        by_seed, which = _by_gradients(gradients.of(norms, cell), accuracy)
+        told.append(("1", RGN, by_seed, which))
+        rows += [
+            (*values, size, arm, which, seed, value)
+            for size, arm, by_seed, which in told
+            for seed, value in by_seed.items()
+        ]
+    return pd.DataFrame(rows, columns=[*CELL, "size", "arm", "layers", "seed", "accuracy"])
+
+
+def gains(table: pd.DataFrame, count_of: Callable[[str], int]) -> pd.DataFrame:
+    """Per cell and layer: percent more than with the head alone, if that layer is trained, too; mean over seeds."""
+    rows: list[tuple[object, ...]] = []
+    for values, group in table.groupby(CELL, sort=False):
+        accuracy = group.pivot_table(index="layers", columns="seed", values="accuracy")
+        layers = [str(at) for at in range(count_of(values[0]))]
+        if "none" not in accuracy.index or not set(layers) <= set(accuracy.index):
+            continue
+        gain = (accuracy.loc[layers] - accuracy.loc["none"]).dropna(axis=1)
+        rows.extend(
+            (*values, int(name), gain.loc[name].mean(), gain.loc[name].sem(), gain.shape[1]) for name in layers
+        )
+    return pd.DataFrame(rows, columns=[*CELL, "index", "gain", "error", "seeds"])

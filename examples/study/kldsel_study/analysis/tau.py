@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether a score ranks the layers as their gains do, and whether it says more than their shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from kldsel_study import gradients
+from kldsel_study.analysis.frames import CELL, Scores
+from kldsel_study.plan import Cell
+from kldsel_study.scores import SHAPE
+
+PERMUTATIONS = 2000
+Values = NDArray[np.float64]
+
+
+def kendall(score: Values, gain: Values) -> tuple[float, float]:
+    """Kendall's tau-b and its p-value, of the layers that have a score; NaN if that is fewer than three."""
+    known = np.isfinite(score)
+    if known.sum() < 3 or len(set(score[known])) < 2:
+        return float("nan"), float("nan")
+    found = stats.kendalltau(score[known], gain[known])
+    return float(found.statistic), float(found.pvalue)
+
+
+def within_groups(score: Values, gain: Values, groups: list[str], seed: int = 0) -> tuple[float, float, int]:
+    """Concordant less discordant pairs over all pairs of layers of the same group.
+
+    The p-value is that of as large a value when gains are shuffled within the groups. Also gives the pairs.
+    """
+    labels = np.asarray(groups)
+    known = np.isfinite(score)
+    first, second = np.triu_indices(len(score), 1)
+    pair = (labels[first] == labels[second]) & known[first] & known[second]
+    first, second = first[pair], second[pair]
+    if len(first) == 0:
+        return float("nan"), float("nan"), 0
+    signs = np.sign(score[first] - score[second])
+
+    def statistic(values: Values) -> float:
+        return float((signs * np.sign(values[first] - values[second])).mean())
+
+    seen = statistic(gain)
+    random = np.random.default_rng(seed)
+    members = [np.flatnonzero(labels == one) for one in dict.fromkeys(groups)]
+    as_large = 1
+    for _ in range(PERMUTATIONS):
+        shuffled = gain.copy()
+        for group in members:
+            shuffled[group] = gain[random.permutation(group)]
+        as_large += abs(statistic(shuffled)) >= abs(seen) - 1e-12
+    return seen, as_large / (PERMUTATIONS + 1), len(first)
+
+
+def taus(gains: pd.DataFrame, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
+    """Per cell and score: tau over all layers, and within layers of equal shape (filters and elements).
+
+    Positive means: a higher score goes with a higher gain. The gradient norms are means over the seeds.
+    """
+    rows = []
+    for values, group in gains.groupby(CELL, sort=False):
+        table = scores(values[0])
+        measured = gradients.of(norms, Cell(*values)).groupby("index").rgn.mean()
+        if len(measured) == len(table):
+            table = table.assign(rgn=measured.to_numpy())
+        gain = group.sort_values("index").gain.to_numpy(dtype=float)
+        shapes = [f"{m:g}x{k:g}" for m, k in zip(table.filters, table.elements, strict=True)]
+        for score in table.columns.drop("layer"):
+            value = table[score].to_numpy(dtype=float)
+            tau, p = kendall(value, gain)
+            # The shape says nothing among equal shapes; the depth does.
+            constant = score in SHAPE and score != "depth"
+            inside = (float("nan"), float("nan"), 0) if constant else within_groups(value, gain, shapes)
+            rows.append((*values, score, tau, p, *inside))
+    return pd.DataFrame(rows, columns=[*CELL, "score", "tau", "p", "tau_shape", "p_shape", "pairs"])
+
+
+def with_parameters(scores: Scores, networks: list[str]) -> pd.DataFrame:
+    """Tau of each score with the layers' parameters, a column a network: how much of the shape a score knows."""
+    columns = {}
+    for network in networks:
+        table = scores(network)
+        sizes = table.parameters.to_numpy(dtype=float)
+        names = table.columns.drop(["layer", *SHAPE])
+        columns[network] = {name: kendall(table[name].to_numpy(dtype=float), sizes)[0] for name in names}
+    return pd.DataFrame(columns)

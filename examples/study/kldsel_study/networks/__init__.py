@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pretrained networks that are fine-tuned: what they were trained on, and what they want to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from kldsel_study import places
+from kldsel_study.chain import Chain
+from kldsel_study.networks import darknet, mobilenet, resnet, squeezenet, vgg
+
+Build = Callable[[Mapping[str, Tensor]], Chain]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A pretrained network."""
+
+    name: str
+    file: str
+    """Of its weights."""
+    build: Build
+    dataset: str
+    """What it was trained on; never a target of it."""
+    size: int
+    """Pixels of an image's side. Networks trained on 224 see less here, which a processor can afford."""
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Of the pixels from 0 to 1, as in its training."""
+    rates: tuple[float, ...]
+    """The learning rates that every choice of layers is tried with."""
+    bundled: bool = False
+    """Whether the weights are part of the repository."""
+
+    def path(self) -> Path:
+        """The file of its weights; FileNotFoundError says where it may be had."""
+        return places.bundled(self.file) if self.bundled else places.data(self.file)
+
+    def load(self) -> Chain:
+        """The network with its pretrained weights, in evaluation mode."""
+        chain = self.build(load_file(self.path()))
+        chain.new_head(1)
+        return chain.eval()
+
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_NORMALISED = (0.01, 0.03, 0.1, 0.3, 1.0)
+# Without batch normalisation a step moves the features further.
+_PLAIN = (0.001, 0.003, 0.01, 0.03, 0.1)
+
+SOURCES: dict[str, Source] = {
+    one.name: one
+    for one in (
+        Source("resnet20", "resnet20_cifar10.safetensors", resnet.build, "cifar10", 32, 3, *_IMAGENET, _NORMALISED),
+        Source("resnet32", "resnet32_cifar10.safetensors", resnet.build, "cifar10", 32, 3, *_IMAGENET, _NORMALISED),
+        Source("squeezenet", "squeezenet1_1_imagenet.safetensors", squeezenet.build, "imagenet", 64, 3, *_IMAGENET,
+               _PLAIN),
+        Source("tinydarknet", "tinydarknet_imagenet_hwio.safetensors", darknet.build, "imagenet", 64, 3,
+               (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), _NORMALISED),
+        Source("mobilenetv2", "mobilenetv2_imagenet.safetensors", mobilenet.build, "imagenet", 64, 3, *_IMAGENET,
+               _NORMALISED),
+        Source("fashion_vgg", "fashion_vgg.safetensors", vgg.build, "fashion", 28, 1, (0.2860,), (0.3530,),
+               _NORMALISED, bundled=True),
+    )
+}  # fmt: skip

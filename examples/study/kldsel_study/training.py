@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One run: some layers of a pretrained network and a new head, trained on a few images."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import kldsel
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kldsel_study import images, targets
+from kldsel_study.chain import Chain, inputs_of_steps
+from kldsel_study.networks import Source
+from kldsel_study.results import Key, Outcome, read_layers
+
+BATCH = 20
+MOMENTUM = 0.9
+PASSES = {200: 10, 1000: 4, 5000: 2}
+"""How often each training image is seen, by how many there are."""
+
+
+class Workbench:
+    """A network and a target, with what goes into every step kept for the images in use.
+
+    Below the first trained layer nothing changes, so a run starts at that layer's step. Batch normalisation keeps
+    its pretrained statistics and factors in every run, as `kldsel.freeze()` does by default.
+    """
+
+    def __init__(self, source: Source, target: str, draws: int = 2) -> None:
+        if source.dataset == target:
+            raise ValueError(f"{source.name} was trained on {target}; it is no target for it")
+        self.source = source
+        self.chain: Chain = source.load()
+        self.target = targets.load(target)
+        self.names = self.chain.layers()
+        self._pretrained = {name: one.clone() for name, one in self.chain.steps.state_dict().items()}
+        self._draws = draws
+        self._kept: OrderedDict[object, tuple[list[Tensor], Tensor]] = OrderedDict()
+
+    def _inputs(self, name: object, part: Callable[[], targets.Part]) -> tuple[list[Tensor], Tensor]:
+        if name not in self._kept:
+            made = part()
+            pixels = images.prepare(made.images, self.source)
+            self._kept[name] = inputs_of_steps(self.chain, pixels), torch.from_numpy(made.labels)
+            draws = [one for one in self._kept if isinstance(one, tuple)]
+            for old in draws[: max(0, len(draws) - self._draws)]:
+                del self._kept[old]
+        return self._kept[name]
+
+    def drawn(self, key: Key) -> tuple[list[Tensor], Tensor]:
+        """What goes into each step of the pretrained network for the images that a run trains on, and their classes.
+
+        The network must be as pretrained, or the images those of the last run.
+        """
+        which = (key.images, key.seed)
+        return self._inputs(which, lambda: self.target.draw(*which))
+
+    def _restore(self) -> None:
+        self.chain.steps.load_state_dict(self._pretrained)
+        self.chain.new_head(self.target.classes)
+
+    def run(self, key: Key) -> Outcome:
+        """Trains and judges. The same key gives the same outcome on the same processor."""
+        self._restore()
+        layers = [self.names[at] for at in read_layers(key.layers, len(self.names))]
+        first = self.chain.cut(layers)
+        inputs, labels = self.drawn(key)
+        part = self.target.validation if key.part == "search" else self.target.test
+        # Before training, while the network is as pretrained.
+        judged, answers = self._inputs(key.part, lambda: part)
+        started = time.process_time()
+        with kldsel.freeze(self.chain, layers, head="head") as frozen:
+            loss = self._train(inputs[first], labels, first, key)
+        seconds = time.process_time() - started
+        head = sum(one.numel() for one in self.chain.head.parameters())
+        correct = self._correct(judged[first], answers, first)
+        return Outcome(frozen.after - head, correct, len(answers), loss, seconds)
+
+    def _train(self, inputs: Tensor, labels: Tensor, first: int, key: Key) -> float:
+        chosen = [one for one in self.chain.parameters() if one.requires_grad]
+        optimizer = torch.optim.SGD(chosen, lr=key.rate, momentum=MOMENTUM)
+        passes = PASSES[key.images]
+        order = torch.Generator().manual_seed(key.seed)
+        batches = [
+            batch for _ in range(passes) for batch in torch.randperm(len(labels), generator=order).split(BATCH)
+        ]
+        # Down to 0 in a line.
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / len(batches))
+        losses = []
+        for batch in batches:
+            loss = functional.cross_entropy(self.chain(inputs[batch], first), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item() * len(batch))
+        return sum(losses[-len(batches) // passes :]) / len(labels)
+
+    def _correct(self, inputs: Tensor, labels: Tensor, first: int) -> int:
+        with torch.no_grad():
+            found = [self.chain(piece, first).argmax(dim=1) for piece in inputs.split(250)]
+        return int((torch.cat(found) == labels).sum())

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From runs to statements, on runs whose answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from kldsel_study import gradients
+from kldsel_study.analysis import compare, frames, report, tables, tau
+from kldsel_study.arms import selections
+from kldsel_study.networks import SOURCES
+from kldsel_study.plan import Cell, layer_sets, missing
+from kldsel_study.results import Outcome, Runs, read_layers
+from kldsel_study.scores import saved
+
+LAYERS = 10
+# Largest at another layer for each seed: seed 1 at layer 1, and so on.
+NORMS = pd.DataFrame(
+    [("fashion_vgg", "mnist", 200, seed, at, float(at == seed)) for seed in range(1, 6) for at in range(LAYERS)],
+    columns=gradients.COLUMNS,
+)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Runs in which layer i alone gives 30 + 4 i images of 100, several the best of them, and seeds add theirs."""
+    runs = Runs(tmp_path_factory.mktemp("study") / "runs.csv")
+    cell = Cell("fashion_vgg", "mnist", 200)
+    table = saved("fashion_vgg")
+    sets = [*layer_sets("fashion_vgg", table, "alone"), *layer_sets("fashion_vgg", table, "count", ("3",))]
+    for key in missing(runs, cell, list(dict.fromkeys(sets)), LAYERS, SOURCES["fashion_vgg"].rates, 5):
+        layers = read_layers(key.layers, LAYERS)
+        value = 30 + 4 * max(layers, default=0) + key.seed * 2 - (key.rate != 0.03) * 5
+        runs.rows[key] = Outcome(0, value, 100, 0.5, 1.0)
+    return runs
+
+
+def test_only_the_chosen_rate_is_told(planted):
+    found = frames.tested(planted)
+    assert set(found.rate) == {0.03}
+    assert found[(found.layers == "7") & (found.seed == 2)].accuracy.tolist() == [62.0]
+
+
+def test_gains_are_over_the_head_alone(planted):
+    found = frames.gains(frames.tested(planted), lambda _: LAYERS)
+    assert found.gain.tolist() == [4.0 * at for at in range(LAYERS)]
+    # Seeds move both sides alike, so pairing leaves nothing.
+    assert found.error.tolist() == [0.0] * LAYERS
+
+
+def test_arms_share_the_runs_of_their_layers(planted):
+    arms = frames.by_arm(planted, saved, NORMS)
+    mean = compare.means(arms).set_index(["size", "arm"]).accuracy
+    # Seeds 1 to 5 add 6 on average; the last three layers have layer 9.
+    assert mean["3", "last"] == 30 + 36 + 6
+    assert mean["3", "first"] == 30 + 8 + 6
+    assert mean["1", frames.RANDOM] == 30 + 4 * 4.5 + 6
+    assert mean["1", frames.ALONE] == 72
+    # Layers 1 to 5, one for each seed.
+    assert mean["1", frames.RGN] == 36 + 4 * 3
+    assert mean[frames.NO_SIZE, frames.HEAD_ONLY] == 36
+    chosen = selections(saved("fashion_vgg"), "3")
+    known = {arm: layers for arm, layers in chosen.items() if ("3", arm) in mean.index}
+    # Those of other references and granularity have been run only where they chose what others chose.
+    assert {arm for arm in chosen if "/" not in arm} <= set(known)
+    for arm, layers in known.items():
+        assert mean["3", arm] == 36 + 4 * max(layers)
+
+
+def test_differences_are_paired_and_corrected():
+    random = np.random.default_rng(2)
+    seeds = random.normal(size=6) * 10
+    rows = []
+    for arm, plus in (("last", 0.0), ("good", 3.0), ("same", 0.0)):
+        noise = random.normal(size=6) * 0.3
+        rows += [("n", "t", 200, "3", arm, "x", seed, 50 + seeds[seed] + plus + noise[seed]) for seed in range(6)]
+    arms = pd.DataFrame(rows, columns=["network", "target", "images", "size", "arm", "layers", "seed", "accuracy"])
+    found = compare.against(arms, "last").set_index("arm")
+    wide = arms.pivot_table(index="seed", columns="arm", values="accuracy")
+    expected = stats.ttest_rel(wide.good, wide["last"])
+    assert found.p["good"] == pytest.approx(expected.pvalue, rel=1e-9)
+    assert found.difference["good"] == pytest.approx(3, abs=0.5)
+    # Holm for two: the smaller times two, the larger as it is but no smaller.
+    assert found.holm["good"] == pytest.approx(2 * found.p["good"])
+    assert found.holm["same"] == pytest.approx(max(found.p["same"], 2 * found.p["good"]))
+    low, high = expected.confidence_interval(0.95)
+    assert (found.low["good"], found.high["good"]) == pytest.approx((low, high))
+
+
+def test_over_cells_counts_cells_not_seeds():
+    table = pd.DataFrame(
+        {
+            "size": "3",
+            "arm": "a",
+            "difference": [1.0, 2.0, 3.0, -0.5],
+            "network": list("wxyz"),
+            "target": "t",
+            "images": 200,
+        }
+    )
+    found = compare.over_cells(table).iloc[0]
+    assert (found.cells, found.better) == (4, 3)
+    assert found.p == pytest.approx(stats.ttest_1samp(table.difference, 0).pvalue)
+
+
+def test_tau_within_groups_does_not_see_what_the_group_says():
+    groups = ["a"] * 6 + ["b"] * 6
+    shape = np.repeat([0.0, 1.0], 6)
+    random = np.random.default_rng(3)
+    gain = 10 * shape + random.normal(size=12)
+    # As good as the groups, and random inside of them.
+    score = 10 * shape + random.normal(size=12)
+    assert tau.kendall(score, gain)[0] > 0.4
+    inside, p, pairs = tau.within_groups(score, gain, groups)
+    assert pairs == 30
+    assert abs(inside) < 0.5
+    assert p > 0.05
+    same, p, _ = tau.within_groups(gain, gain, groups)
+    assert same == 1
+    # 2 / (6! 6!) of all shufflings are as extreme; what is left is the one that is counted always.
+    assert p == pytest.approx(1 / 2001, abs=1e-3)
+
+
+def test_tau_of_a_planted_order(planted):
+    layer_gains = frames.gains(frames.tested(planted), lambda _: LAYERS)
+    found = tau.taus(layer_gains, saved, NORMS).set_index("score")
+    assert found.tau["depth"] == pytest.approx(1)
+    assert found.tau_shape["depth"] == 1
+    # Shapes of the bundled network: five of 64 x 576, all others apart.
+    assert found.pairs["depth"] == 10
+    assert np.isnan(found.tau_shape["parameters"])
+
+
+def test_what_a_score_knows_of_the_shape():
+    table = pd.DataFrame({"layer": list("abc"), "depth": [0, 1, 2], "filters": [1, 2, 3], "elements": [1, 1, 1],
+                          "parameters": [10, 30, 20], "up": [1.0, 3.0, 2.0], "down": [3.0, 1.0, 2.0]})  # fmt: skip
+    found = tau.with_parameters(lambda name: table, ["n"])
+    assert found.n.to_dict() == {"up": 1.0, "down": -1.0}
+
+
+def test_blocks_are_filled_in_place():
+    text = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
+    assert report.fill(text, {"x": "new"}) == "a\n<!-- made: x -->\nnew\n<!-- end -->\nb\n"
+    with pytest.raises(ValueError, match="no place for the table y"):
+        report.fill(text, {"y": "new"})
+
+
+def test_tables_name_every_cell(planted):
+    arms = frames.by_arm(planted, saved, NORMS)
+    text = tables.accuracy(compare.means(arms), "3")
+    assert "fashion_vgg to mnist, 200" in text
+    assert "| last | 72.0 ± 3.9 |" in text  # 2 * sqrt(2.5) / sqrt(5) * 2.776, Student's t of four
+    assert len({line.count("|") for line in text.splitlines()}) == 1
+
+
+def test_the_document_has_the_tables_of_the_results():
+    document = report.DOCUMENT.read_text(encoding="utf-8")
+    runs = Runs(report.places.RESULTS / "runs.csv")
+    assert report.fill(document, report.blocks(runs)) == document
