@@ -15,7 +15,7 @@ extern const struct allocator kldsel_malloc_allocator;
 
 /* Room for count elements of element_bytes; count 0 gives room for one. TOO_LARGE or OUT_OF_MEMORY, with the
    text "what: ...". */
-kldsel_status kldsel_allocate(const struct allocator *allocator, size_t count, size_t element_bytes,
+kldsel_status kldsel_allocate(const struct allocator *allocator, uint64_t count, size_t element_bytes,
                               const char *what, void **memory);
 
 /* NULL is fine. */

@@ -6,6 +6,8 @@
 
 #include "kldsel/kldsel.h"
 
+struct kernels;
+
 struct blas {
   /* TOO_LARGE if an extent does not fit the BLAS's integers, UNSUPPORTED if those are not the ones this was
    * built for. */
@@ -16,8 +18,8 @@ struct blas {
                    int64_t c_stride);
 };
 
-/* NULL: there is none. */
-extern const struct blas *const kldsel_blas;
+/* What multiplies in place of these kernels; NULL where they do it themselves. */
+const struct blas *kldsel_blas_for(const struct kernels *kernels);
 
 /* The core type that OpenBLAS chose, as "Haswell"; NULL if there was nothing to choose. */
 const char *kldsel_blas_core(void);

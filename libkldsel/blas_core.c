@@ -46,9 +46,9 @@ static const char *const best_cores[] = {
 
 static enum vectors vectors_of_processor(void) {
 #ifdef KLDSEL_HAVE_X86_LEVELS
-  if (kldsel_cpu_level() >= KLDSEL_CPU_LEVEL_AVX512) return AVX512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return FMA;
-  return __builtin_cpu_supports("avx") ? AVX : SSE;
+  /* Every level above the baseline has AVX, and is the next kind. */
+  int above = kldsel_cpu_level() - KLDSEL_CPU_LEVEL_BASELINE, avx = __builtin_cpu_supports("avx") != 0;
+  return (enum vectors)(SSE + avx + above);
 #else
   return UNKNOWN;
 #endif

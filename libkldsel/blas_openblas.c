@@ -7,6 +7,9 @@
 
 #include "blas.h"
 #include "check.h"
+#include "cpu.h"
+
+#define LARGEST_EXTENT (sizeof(blasint) == sizeof(int32_t) ? INT32_MAX : INT64_MAX)
 
 /* The library found at run time can be of another integer width than the header: its symbols are the same. */
 static int runtime_integer_bits(void) {
@@ -18,7 +21,7 @@ static kldsel_status check(int64_t largest_extent) {
   if (bits != built_bits)
     return kldsel_fail(KLDSEL_ERROR_UNSUPPORTED,
                        "OpenBLAS uses %d-bit integers, this library was built for %d", bits, built_bits);
-  if (built_bits == 32 && largest_extent > INT32_MAX)
+  if (largest_extent > LARGEST_EXTENT)
     return kldsel_fail(KLDSEL_ERROR_TOO_LARGE,
                        "a matrix extent of %" PRId64 " is more than the BLAS can take", largest_extent);
   return KLDSEL_OK;
@@ -30,8 +33,10 @@ static void products(int64_t m, int64_t n, int64_t k, const double *a, const dou
               b, (blasint)k, 0.0, c, (blasint)c_stride);
 }
 
-static const struct blas openblas = {check, products};
-const struct blas *const kldsel_blas = &openblas;
+const struct blas *kldsel_blas_for(const struct kernels *kernels) {
+  static const struct blas openblas = {check, products};
+  return kldsel_cpu_is_baseline(kernels) ? &openblas : NULL;
+}
 
 const char *kldsel_blas_core(void) {
   return strstr(openblas_get_config(), "DYNAMIC_ARCH") != NULL ? openblas_get_corename() : NULL;

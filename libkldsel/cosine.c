@@ -35,11 +35,11 @@ static int64_t blocks_of(int64_t rows) {
   return (rows - 1) / PRODUCT_BLOCK + 1;
 }
 
-/* Where a task is in a triangle of rows of 1, 2, 3, ... blocks. */
+/* Where a task is in a triangle of rows of 1, 2, 3, ... blocks. Tasks are fewer than 2^47, as the matrix has
+ * to fit in memory: the root is exact where a row begins, and below the next whole number by more than it
+ * rounds by elsewhere. */
 static void triangle_position(int64_t task, int64_t *row, int64_t *column) {
   int64_t r = (int64_t)((sqrt(8.0 * (double)task + 1.0) - 1.0) / 2.0);
-  while (r * (r + 1) / 2 > task) r--;
-  while ((r + 1) * (r + 2) / 2 <= task) r++;
   *row = r;
   *column = task - r * (r + 1) / 2;
 }

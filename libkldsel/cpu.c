@@ -5,32 +5,44 @@
 
 #include "check.h"
 
+/* Every level of this build; each has what the ones before it have. */
+static const struct {
+  const char *name;
+  const struct kernels *kernels;
+} levels[] = {
+#ifdef __aarch64__
+    [KLDSEL_CPU_LEVEL_BASELINE] = {"neon", &kldsel_kernels_baseline},
+#else
+    [KLDSEL_CPU_LEVEL_BASELINE] = {"baseline", &kldsel_kernels_baseline},
+#endif
+#ifdef KLDSEL_HAVE_X86_LEVELS
+    [KLDSEL_CPU_LEVEL_AVX2] = {"avx2", &kldsel_kernels_avx2},
+    [KLDSEL_CPU_LEVEL_AVX512] = {"avx512", &kldsel_kernels_avx512},
+#endif
+};
+
+/* 1 or 0 */
+#define SUPPORTS(feature) (__builtin_cpu_supports(feature) != 0)
+
 int32_t kldsel_cpu_level(void) {
 #ifdef KLDSEL_HAVE_X86_LEVELS
   __builtin_cpu_init();
   /* Compilers differ in whether they can ask for F16C, which every processor with FMA has. */
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return KLDSEL_CPU_LEVEL_BASELINE;
-  int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return avx512 ? KLDSEL_CPU_LEVEL_AVX512 : KLDSEL_CPU_LEVEL_AVX2;
+  int avx2 = SUPPORTS("avx2") & SUPPORTS("fma");
+  int avx512 =
+      avx2 & SUPPORTS("avx512f") & SUPPORTS("avx512bw") & SUPPORTS("avx512dq") & SUPPORTS("avx512vl");
+  return KLDSEL_CPU_LEVEL_BASELINE + avx2 + avx512;
 #else
   return KLDSEL_CPU_LEVEL_BASELINE;
 #endif
 }
 
 const char *kldsel_cpu_level_name(int32_t level) {
-  switch (level) {
-  case KLDSEL_CPU_LEVEL_AVX2:
-    return "avx2";
-  case KLDSEL_CPU_LEVEL_AVX512:
-    return "avx512";
-  default:
-#ifdef __aarch64__
-    return "neon";
-#else
-    return "baseline";
-#endif
-  }
+  return levels[level].name;
+}
+
+const struct kernels *kldsel_cpu_highest_kernels(void) {
+  return levels[kldsel_cpu_level()].kernels;
 }
 
 kldsel_status kldsel_cpu_kernels(int64_t level, const struct kernels **kernels) {
@@ -40,11 +52,7 @@ kldsel_status kldsel_cpu_kernels(int64_t level, const struct kernels **kernels) 
     return kldsel_fail(KLDSEL_ERROR_UNSUPPORTED,
                        "CPU_LEVEL is %" PRId64 "; the highest here is %" PRId32 " (%s)", level, highest,
                        kldsel_cpu_level_name(highest));
-  *kernels = &kldsel_kernels_baseline;
-#ifdef KLDSEL_HAVE_X86_LEVELS
-  if (level == KLDSEL_CPU_LEVEL_AVX2) *kernels = &kldsel_kernels_avx2;
-  if (level == KLDSEL_CPU_LEVEL_AVX512) *kernels = &kldsel_kernels_avx512;
-#endif
+  *kernels = levels[level].kernels;
   return KLDSEL_OK;
 }
 

@@ -8,6 +8,9 @@
 /* The kernels of a level, 0 being the highest; UNSUPPORTED if this build or machine lacks it. */
 kldsel_status kldsel_cpu_kernels(int64_t level, const struct kernels **kernels);
 
+/* Those of the highest level here. */
+const struct kernels *kldsel_cpu_highest_kernels(void);
+
 /* Whether the processor is none that the library has kernels of its own for. */
 static inline int kldsel_cpu_is_baseline(const struct kernels *kernels) {
   return kernels == &kldsel_kernels_baseline;

@@ -9,8 +9,7 @@ kldsel_status kldsel_filter_matrix(const kldsel_tensor *tensor, const kldsel_opt
   REQUIRE_NOT_NULL(tensor);
   REQUIRE_NOT_NULL(matrix);
   struct kldsel_options chosen = kldsel_options_or_default(options);
-  const struct kernels *kernels;
-  TRY(kldsel_cpu_kernels(0, &kernels));
+  const struct kernels *kernels = kldsel_cpu_highest_kernels();
   double *weights;
   TRY(kldsel_tensor_create_matrix(tensor->filters, tensor->channels, tensor->elements / tensor->channels,
                                   &chosen.allocator, matrix, &weights));

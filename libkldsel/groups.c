@@ -12,7 +12,7 @@ struct numbered {
 static int by_number_then_index(const void *a, const void *b) {
   const struct numbered *x = a, *y = b;
   if (x->number != y->number) return x->number < y->number ? -1 : 1;
-  return x->index < y->index ? -1 : 1;
+  return (x->index > y->index) - (x->index < y->index);
 }
 
 static int by_first_member(const void *a, const void *b) {

@@ -138,20 +138,11 @@ static void choose_walk(struct job *job, int sliced) {
   if ((size_t)job->threads > job->chunks) job->threads = (int32_t)job->chunks;
 }
 
-/* Sizes of scratch pieces, added up with a note of any overflow. */
-struct room {
-  size_t doubles;
-  int overflow;
-};
-
-#define LARGEST_ROOM ((size_t)INT64_MAX - LINE_DOUBLES)
-
-static size_t reserve(struct room *room, int64_t a, int64_t b) {
-  size_t product, at = room->doubles;
-  room->overflow |= __builtin_mul_overflow((size_t)a, (size_t)b, &product);
-  room->overflow |=
-      product > LARGEST_ROOM ||
-      __builtin_add_overflow(room->doubles, (size_t)whole_lines((int64_t)product), &room->doubles);
+/* Room for a piece of scratch in so many doubles: where it begins. Extents are at most 2^48 (profiles.c) and
+ * threads 2^10, so all pieces together are below 2^63. */
+static uint64_t reserve(uint64_t *room, int64_t a, int64_t b) {
+  uint64_t at = *room;
+  *room += (uint64_t)whole_lines(a * b);
   return at;
 }
 
@@ -163,18 +154,15 @@ static kldsel_status allocate_scratch(struct job *job, const struct allocator *a
                          : !job->gathered ? 0
                          : columns        ? LINES * job->filters
                                           : LINES * job->elements;
-  struct room room = {0};
+  uint64_t room = 0;
   /* For slices the weights are the diagonal. */
-  size_t weights = reserve(&room, job->weight_stride, SIGN_PARTS);
-  size_t totals = reserve(&room, job->stride, columns ? 2 : SIGN_PARTS);
-  size_t slot_sums = reserve(&room, slots, job->slot_sums_size);
-  size_t slot_lines = reserve(&room, slots, job->slot_lines_size);
-  size_t slot_counts = reserve(&room, slots, 2);
-  size_t slot_found = reserve(&room, slots, 1);
-  if (room.overflow)
-    return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: scratch for %lld filters of %lld elements overflows",
-                       (long long)job->filters, (long long)job->elements);
-  TRY(kldsel_allocate(allocator, room.doubles + LINE_DOUBLES, sizeof(double), "profile", scratch));
+  uint64_t weights = reserve(&room, job->weight_stride, SIGN_PARTS);
+  uint64_t totals = reserve(&room, job->stride, columns ? 2 : SIGN_PARTS);
+  uint64_t slot_sums = reserve(&room, slots, job->slot_sums_size);
+  uint64_t slot_lines = reserve(&room, slots, job->slot_lines_size);
+  uint64_t slot_counts = reserve(&room, slots, 2);
+  uint64_t slot_found = reserve(&room, slots, 1);
+  TRY(kldsel_allocate(allocator, room + LINE_DOUBLES, sizeof(double), "profile", scratch));
   uintptr_t past = (uintptr_t)*scratch % CACHE_LINE;
   double *base = (double *)(void *)((char *)*scratch + (past > 0 ? CACHE_LINE - past : 0));
   job->weights = base + weights;
@@ -184,8 +172,8 @@ static kldsel_status allocate_scratch(struct job *job, const struct allocator *a
   job->slot_lines = base + slot_lines;
   job->slot_counts = (int64_t *)(void *)(base + slot_counts);
   job->slot_found = (int *)(void *)(base + slot_found);
-  memset(job->totals, 0, (slot_sums - totals) * sizeof(double));
-  memset(job->slot_counts, 0, (room.doubles - slot_counts) * sizeof(double));
+  memset(job->totals, 0, (size_t)(slot_sums - totals) * sizeof(double));
+  memset(job->slot_counts, 0, (size_t)(room - slot_counts) * sizeof(double));
   return KLDSEL_OK;
 }
 
@@ -280,7 +268,7 @@ static kldsel_status run_job(struct job *job, struct similarity *similarity, int
   if (found == SCAN_NOT_FINITE) return KLDSEL_ERROR_NOT_FINITE;
   add_counts(job, similarity);
   if (job->filters < 2 || !means_wanted(job)) return KLDSEL_OK;
-  *lossy = found == SCAN_EXTREME && job->walk != WALK_SLICES;
+  *lossy = found == SCAN_EXTREME;
   if (*lossy) return KLDSEL_OK;
   if (job->walk == WALK_COLUMNS)
     clear_profiles(job);
@@ -329,7 +317,7 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
                       .elements = tensor->elements,
                       .slices = by_kernel ? tensor->channels : 1,
                       .wanted = kernels_wanted(similarity->signs)};
-    atomic_init(&job.told, told);
+    atomic_init(&job.told, (int64_t)told);
     choose_walk(&job, sliced);
     void *scratch;
     TRY(allocate_scratch(&job, allocator, &scratch));

@@ -43,7 +43,7 @@ struct channels {
   double mean_dots[SIGNS];
   uint64_t told; /* of progress */
   double *slots; /* one piece for each thread, of slot_doubles */
-  size_t slot_doubles;
+  uint64_t slot_doubles;
 };
 
 /* A thread's piece, and the chunk it works on. */
@@ -136,9 +136,9 @@ static struct slice_block block_of(const struct channels *job, const struct slot
   return (struct slice_block){slot->x, (size_t)filters, (size_t)job->elements, (size_t)job->lanes};
 }
 
-/* The squares of doubles might be lost; a sign has none. */
+/* The squares of doubles might be lost. */
 static int scanned_channels(const struct channels *job) {
-  return job->elements > 1 && (job->tensor->dtype == KLDSEL_DTYPE_F64 || job->tensor->scale_count > 0);
+  return job->tensor->dtype == KLDSEL_DTYPE_F64 || job->tensor->scale_count > 0;
 }
 
 static void note(const struct slot *slot, int found) {
@@ -259,16 +259,14 @@ static void choose_sizes(struct channels *job) {
 
 static kldsel_status allocate_scratch(struct channels *job, const struct allocator *allocator,
                                       void **scratch) {
-  /* Extents are below 2^48 (profiles.c) and a tensor's product fits; so do sums of a few such. */
+  /* Extents are at most 2^48 (profiles.c), threads 2^10 and no more than there are chunks: the sum is below
+   * 2^64. */
   int64_t row = job->elements * job->lanes, per_slice = job->elements > 1 ? SIGN_PARTS * job->lanes : 0;
-  job->slot_doubles = (size_t)(job->block_filters * row + SIGN_PARTS * row) +
-                      (size_t)job->filters * (size_t)(per_slice + SIGNS + SIGN_PARTS) + 3;
-  size_t shared = (size_t)job->elements + (size_t)job->filters * (SIGNS + SIGN_PARTS), doubles;
-  if (__builtin_mul_overflow(job->slot_doubles, (size_t)job->threads, &doubles) ||
-      __builtin_add_overflow(doubles, shared, &doubles))
-    return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: scratch for %lld filters of %lld elements overflows",
-                       (long long)job->filters, (long long)(job->elements * job->channels));
-  TRY(kldsel_allocate(allocator, doubles, sizeof(double), "profile", scratch));
+  job->slot_doubles = (uint64_t)(job->block_filters * row + SIGN_PARTS * row) +
+                      (uint64_t)(job->filters * (per_slice + SIGNS + SIGN_PARTS)) + 3;
+  uint64_t shared = (uint64_t)job->elements + (uint64_t)job->filters * (SIGNS + SIGN_PARTS);
+  TRY(kldsel_allocate(allocator, shared + job->slot_doubles * (uint64_t)job->threads, sizeof(double),
+                      "profile", scratch));
   double *next = *scratch;
   job->element_offsets = (int64_t *)(void *)next;
   for (int64_t e = 0; e < job->elements; e++)

@@ -32,9 +32,9 @@ struct job {
   int32_t threads;
   int32_t worker;
   enum walk_kind walk;
-  int gathered;              /* lines are converted to doubles first */
-  atomic_uint_fast64_t told; /* what progress an earlier walk has told */
-  int wanted;                /* as the kernels are told */
+  int gathered;             /* lines are converted to doubles first */
+  atomic_int_fast64_t told; /* what progress an earlier walk has told; less what has been taken of it */
+  int wanted;               /* as the kernels are told */
   struct axes filter_axes;
   struct axes element_axes;
   int64_t filters, elements, slices;
@@ -162,11 +162,9 @@ static inline uint64_t second_pass_share(int64_t weights) {
 
 /* What of a share an earlier walk has not told. */
 static inline uint64_t not_yet_told(struct job *job, uint64_t share) {
-  uint64_t told = atomic_load_explicit(&job->told, memory_order_relaxed), known;
-  do known = told < share ? told : share;
-  while (!atomic_compare_exchange_weak_explicit(&job->told, &told, told - known, memory_order_relaxed,
-                                                memory_order_relaxed));
-  return share - known;
+  int64_t whole = (int64_t)share, told = atomic_fetch_sub_explicit(&job->told, whole, memory_order_relaxed);
+  if (told >= whole) return 0;
+  return (uint64_t)(told > 0 ? whole - told : whole);
 }
 
 /* The passes, as task functions over chunks; context is the job. */

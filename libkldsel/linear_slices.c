@@ -10,8 +10,8 @@ static const double *fetch_parts(const struct job *job, int64_t filter, int32_t 
   double *positive = all + job->elements, *negative = positive + job->elements;
   kldsel_gather_filter(job->kernels->convert, job->tensor, &job->filter_axes, &job->element_axes, filter,
                        all);
+  /* What is not finite the walk before has found. */
   int found = job->kernels->scan(all, (size_t)job->elements);
-  if (found == SCAN_NOT_FINITE) note_found(job, slot, found);
   int64_t *counts = counts_of(job, slot);
   for (int64_t k = 0; k < job->elements; k++) {
     positive[k] = all[k] > 0 ? all[k] : 0.0;

@@ -22,9 +22,8 @@ enum {
 _Static_assert((int)TILE_ROWS == (int)BLOCK_ALIGNMENT, "tiles begin where blocks may");
 
 kldsel_status kldsel_pairs_count(int64_t filters, int sign, size_t *count) {
-  uint64_t ordered;
-  if (__builtin_mul_overflow((uint64_t)filters, (uint64_t)filters - 1, &ordered) ||
-      ordered > LONGEST_DISTRIBUTION)
+  uint64_t ordered = (uint64_t)filters * ((uint64_t)filters - 1);
+  if (ordered > LONGEST_DISTRIBUTION)
     return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "%" PRId64 " filters have more than %" PRIu32 " pairs",
                        filters, (uint32_t)LONGEST_DISTRIBUTION);
   *count = (size_t)(sign == POSITIVE_NEGATIVE ? ordered : ordered / 2);

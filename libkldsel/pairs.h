@@ -23,7 +23,7 @@ struct pairs {
  * cancel. */
 #define LEAST_STREAMED_TEMPERATURE 0.125
 
-/* Number of pairs of a sign (from 0); fails with TOO_LARGE. */
+/* Number of pairs of a sign (from 0) of at most LONGEST_DISTRIBUTION filters; fails with TOO_LARGE. */
 kldsel_status kldsel_pairs_count(int64_t filters, int sign, size_t *count);
 
 /* For at least two filters. worker is the calling thread's number; on several threads it is 0. What comes out

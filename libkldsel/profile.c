@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "distribution.h"
+#include "divergence.h"
 #include "linear.h"
 #include "pairs.h"
 
@@ -15,12 +16,12 @@ int kldsel_profile_holds_values(const struct kldsel_profile *profile, int sign) 
 }
 
 kldsel_status kldsel_profile_lengths(struct kldsel_profile *profile) {
-  if ((uint64_t)profile->filters > SIZE_MAX / sizeof(double) / PROFILE_SIGNS)
-    return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: %" PRId64 " filters are more than can be addressed",
-                       profile->filters);
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
     profile->length[sign] = 0;
     if (profile->filters < 2 || !kldsel_profile_holds_values(profile, sign)) continue;
+    if (profile->filters > LONGEST_DISTRIBUTION)
+      return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: %" PRId64 " filters are more than %" PRIu32,
+                         profile->filters, (uint32_t)LONGEST_DISTRIBUTION);
     profile->length[sign] = (size_t)profile->filters;
     if (profile->distribution == KLDSEL_DISTRIBUTION_PAIRS)
       TRY(kldsel_pairs_count(profile->filters, sign, &profile->length[sign]));
@@ -31,7 +32,7 @@ kldsel_status kldsel_profile_lengths(struct kldsel_profile *profile) {
 kldsel_status kldsel_profile_allocate(const struct kldsel_profile *head, struct kldsel_profile **profile) {
   struct kldsel_profile made = *head;
   TRY(kldsel_profile_lengths(&made));
-  size_t total = 0;
+  uint64_t total = 0;
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) total += made.length[sign];
   void *memory, *values;
   TRY(kldsel_allocate(&head->allocator, 1, sizeof *head, "profile", &memory));

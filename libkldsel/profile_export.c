@@ -88,7 +88,7 @@ static kldsel_status check_integer(const double *values, int at, const char *nam
 
 static kldsel_status check_temperature(double temperature) {
   double lowest, highest;
-  TRY(kldsel_options_bounds(KLDSEL_OPTION_TEMPERATURE, NULL, &lowest, &highest));
+  (void)kldsel_options_bounds(KLDSEL_OPTION_TEMPERATURE, NULL, &lowest, &highest); /* there is such a key */
   REQUIRE(temperature >= lowest && temperature <= highest,
           "values[%d] (temperature) is %.17g; must be 0 or %g to %g", AT_TEMPERATURE, temperature, lowest,
           highest);
@@ -201,13 +201,14 @@ kldsel_status kldsel_profile_import(const double *values, size_t length, const k
   memcpy(head.mean, values + AT_MEAN, sizeof head.mean);
   memcpy(head.within, values + AT_WITHIN, sizeof head.within);
   TRY(kldsel_profile_lengths(&head));
-  size_t values_at = head_length(&head), needed = values_at;
+  size_t values_at = head_length(&head);
+  uint64_t needed = values_at;
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) needed += head.length[sign];
   if (length != needed)
     return kldsel_fail(KLDSEL_ERROR_MISMATCH, "length is %zu; a profile of %" PRId64 " filters has %zu",
-                       length, head.filters, needed);
+                       length, head.filters, (size_t)needed);
   TRY(check_similarities(values, &head));
   TRY(kldsel_profile_allocate(&head, profile));
-  memcpy((*profile)->values[0], values + values_at, (needed - values_at) * sizeof *values);
+  memcpy((*profile)->values[0], values + values_at, (length - values_at) * sizeof *values);
   return KLDSEL_OK;
 }

@@ -161,7 +161,7 @@ struct sized {
 static int by_cost_then_layer(const void *a, const void *b) {
   const struct sized *x = a, *y = b;
   if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
-  return x->layer < y->layer ? -1 : 1;
+  return (x->layer > y->layer) - (x->layer < y->layer);
 }
 
 /* Largest first; those that would keep one thread busy long after the others are split over all of them. */

@@ -18,7 +18,7 @@ static int by_key_then_index(const void *a, const void *b) {
   int x_undefined = isnan(x->key), y_undefined = isnan(y->key);
   if (x_undefined != y_undefined) return x_undefined - y_undefined;
   if (!x_undefined && x->key != y->key) return x->key < y->key ? -1 : 1;
-  return x->index < y->index ? -1 : 1;
+  return (x->index > y->index) - (x->index < y->index);
 }
 
 static kldsel_status check_selection(const struct kldsel_options *options, const int64_t *parameters,

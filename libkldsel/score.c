@@ -214,17 +214,7 @@ static kldsel_status score_others(const struct scoring *scoring) {
   return status;
 }
 
-static kldsel_status check_lengths(const struct scoring *scoring) {
-  for (size_t i = 0; i < scoring->group->count; i++)
-    if (member(scoring, i)->length[scoring->sign] > LONGEST_DISTRIBUTION)
-      return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profiles[%" PRId64 "] has %zu values; at most %" PRIu32,
-                         scoring->group->members[i], member(scoring, i)->length[scoring->sign],
-                         (uint32_t)LONGEST_DISTRIBUTION);
-  return KLDSEL_OK;
-}
-
 static kldsel_status score_kl(const struct scoring *scoring) {
-  TRY(check_lengths(scoring));
   switch (kldsel_reference_of(scoring->options)) {
   case KLDSEL_REFERENCE_UNIFORM:
     return score_uniform(scoring);

@@ -23,10 +23,9 @@ kldsel_status kldsel_softmax(const double *values, size_t n, double temperature,
     if (values[i] > highest) highest = values[i];
   }
   for (size_t i = 0; i < n; i++) probabilities[i] = scaled_difference(values[i], highest, temperature);
-  const struct kernels *kernels;
-  TRY(kldsel_cpu_kernels(0, &kernels));
-  kernels->exponentials->exponentials(probabilities, n, probabilities);
-  double total = kernels->exponentials->sum(probabilities, n);
+  const struct exponential_kernels *exponentials = kldsel_cpu_highest_kernels()->exponentials;
+  exponentials->exponentials(probabilities, n, probabilities);
+  double total = exponentials->sum(probabilities, n);
   for (size_t i = 0; i < n; i++) probabilities[i] /= total;
   return KLDSEL_OK;
 }

@@ -77,12 +77,12 @@ static kldsel_status allocate_rows(struct unit_rows *made, const char *label) {
           rows = (made->count + panel - 1) / panel * panel;
   int64_t doubles;
   if (__builtin_mul_overflow(rows, made->elements, &doubles) ||
-      __builtin_add_overflow(doubles, ALIGNMENT / (int64_t)sizeof(double), &doubles) ||
-      doubles > PTRDIFF_MAX / (int64_t)sizeof(double))
+      doubles > (PTRDIFF_MAX - ALIGNMENT) / (int64_t)sizeof(double))
     return kldsel_fail(KLDSEL_ERROR_TOO_LARGE,
                        "%s: %" PRId64 " elements of %zu bytes are more than can be addressed", label,
                        made->count * made->elements, sizeof(double));
-  TRY(kldsel_allocate(&made->allocator, (size_t)doubles, sizeof(double), label, &made->memory));
+  TRY(kldsel_allocate(&made->allocator, (uint64_t)doubles + ALIGNMENT / sizeof(double), sizeof(double), label,
+                      &made->memory));
   made->rows = (double *)made->memory;
   while ((uintptr_t)made->rows % ALIGNMENT != 0) made->rows++;
   return KLDSEL_OK;
@@ -94,12 +94,13 @@ kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_
                                       struct unit_rows *rows) {
   struct unit_rows made = {.allocator = *allocator,
                            .kernels = kernels,
+                           .blas = kldsel_blas_for(kernels),
                            .panel = kernels->products->panel,
                            .count = tensor->filters,
                            .elements = tensor->elements,
                            .slices = granularity == KLDSEL_GRANULARITY_KERNEL ? tensor->channels : 1};
-  if (kldsel_blas != NULL && kldsel_cpu_is_baseline(kernels)) {
-    TRY(kldsel_blas->check(made.count > made.elements ? made.count : made.elements));
+  if (made.blas != NULL) {
+    TRY(made.blas->check(made.count > made.elements ? made.count : made.elements));
     made.panel = 0;
   }
   size_t groups = (size_t)((made.count - 1) / GROUP + 1);
@@ -142,8 +143,8 @@ void kldsel_cosine_block(const struct unit_rows *x, int64_t i, int64_t rows, con
   int64_t elements = x->elements;
   const double *a = x->rows + i * elements, *b = y->rows + j * elements;
   const struct product_kernels *products = x->kernels->products;
-  if (x->panel == 0) {
-    kldsel_blas->products(rows, columns, elements, a, b, c, PRODUCT_BLOCK);
+  if (x->blas != NULL) {
+    x->blas->products(rows, columns, elements, a, b, c, PRODUCT_BLOCK);
   } else {
     int64_t panel = (int64_t)x->panel, runs = (elements - 1) / LONGEST_RUN + 1,
             run = (elements - 1) / runs + 1;

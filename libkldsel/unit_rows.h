@@ -6,11 +6,13 @@
 #include "kernels_products.h"
 #include "tensor.h"
 
+struct blas;
 struct kernels;
 
 struct unit_rows {
   struct allocator allocator;
   const struct kernels *kernels;
+  const struct blas *blas; /* what multiplies them; NULL for the kernels */
   void *memory;
   double *rows; /* every slice of norm 1 or 0; [count][elements] for the BLAS, or panels */
   size_t panel; /* rows of a panel (kernels_products.h); 0 for the BLAS */

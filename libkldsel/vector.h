@@ -45,7 +45,11 @@ typedef int32_t i32v __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef uint32_t u32v __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef uint16_t u16v __attribute__((vector_size(VECTOR_BYTES / 4)));
 
+#ifdef KLDSEL_NO_INLINE
+#define INLINE static inline
+#else
 #define INLINE static inline __attribute__((always_inline))
+#endif
 
 INLINE double add_lanes(const double *v) {
   return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));

@@ -11,7 +11,7 @@ packages=(
 # What .ci/run needs on top.
 readonly ci=(
     clang clang-format clang-tidy clang-tools cppcheck abigail-tools valgrind libc6-dbg gcovr doxygen shellcheck
-    ca-certificates python3-venv cmake libclang-rt-dev musl-tools
+    ca-certificates python3-venv cmake libclang-rt-dev musl-tools bandit qemu-user
 )
 # What scripts/test-converters.sh needs to read the formats.
 readonly converters=(libonnx-dev libprotobuf-dev libhdf5-dev python3-venv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Every allocation of every public call fails once: the call says so, changes nothing and leaks nothing. */
+/* Every allocation of every public call fails once: the call says so, changes nothing and leaks nothing.
+ * Calls that allocate nothing are told apart; no function that the library exports is left out. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,13 +73,37 @@ static void free_fixtures(void) {
   kldsel_tensor_free(large_columns);
 }
 
+/* ---- which functions were called ---- */
+
+enum {
+  MOST_FUNCTIONS = 128,
+  NAME_BYTES = 48
+};
+
+static char called[MOST_FUNCTIONS][NAME_BYTES];
+static size_t called_count;
+
+/* Notes the function that an expression begins with. */
+static void note_call(const char *expression) {
+  char name[NAME_BYTES];
+  size_t length = strcspn(expression, "(");
+  ck_assert_uint_lt(length, sizeof name);
+  snprintf(name, sizeof name, "%.*s", (int)length, expression);
+  for (size_t i = 0; i < called_count; i++)
+    if (strcmp(called[i], name) == 0) return;
+  ck_assert_uint_lt(called_count, MOST_FUNCTIONS);
+  memcpy(called[called_count++], name, sizeof name);
+}
+
+#define CALL(...) (note_call(#__VA_ARGS__), (__VA_ARGS__))
+
 /* ---- the calls: each checks that a failure leaves its outputs, and gives back what a success made ---- */
 
 #define DEFINE_CALL(name, type, release, ...)                                                                \
   static kldsel_status name(void) {                                                                          \
     type *out;                                                                                               \
     poison(&out, sizeof out);                                                                                \
-    kldsel_status status = __VA_ARGS__;                                                                      \
+    kldsel_status status = (note_call(#__VA_ARGS__), (__VA_ARGS__));                                         \
     if (status == KLDSEL_OK)                                                                                 \
       release(out);                                                                                          \
     else                                                                                                     \
@@ -122,7 +147,7 @@ DEFINE_RANKING_CALL(rank_tensors_given,
 static kldsel_status profile_create_many(void) {
   kldsel_profile *out[LAYERS];
   poison(out, sizeof out);
-  kldsel_status status = kldsel_profile_create_many(layers, LAYERS, test_options, out);
+  kldsel_status status = CALL(kldsel_profile_create_many(layers, LAYERS, test_options, out));
   if (status != KLDSEL_OK) assert_poisoned(out, sizeof out);
   for (int l = 0; l < LAYERS && status == KLDSEL_OK; l++) kldsel_profile_free(out[l]);
   return status;
@@ -131,7 +156,7 @@ static kldsel_status profile_create_many(void) {
 static kldsel_status cosine_of(const kldsel_tensor *x, const kldsel_tensor *y) {
   double out[36];
   poison(out, sizeof out);
-  kldsel_status status = kldsel_pairwise_cosine(x, y, 0, 6, test_options, out, COUNT(out));
+  kldsel_status status = CALL(kldsel_pairwise_cosine(x, y, 0, 6, test_options, out, COUNT(out)));
   if (status != KLDSEL_OK) assert_poisoned(out, sizeof out);
   return status;
 }
@@ -148,7 +173,7 @@ static kldsel_status divergence(void) {
   static const double p[] = {0.5, 0.5}, q[] = {0.25, 0.5, 0.25};
   double out;
   poison(&out, sizeof out);
-  kldsel_status status = kldsel_divergence(p, 2, q, 3, test_options, &out);
+  kldsel_status status = CALL(kldsel_divergence(p, 2, q, 3, test_options, &out));
   if (status != KLDSEL_OK) assert_poisoned(&out, sizeof out);
   return status;
 }
@@ -162,7 +187,7 @@ static kldsel_status rank(void) {
   } out;
   poison(&out, sizeof out);
   kldsel_status status =
-      kldsel_rank(scores, 3, parameters, groups, test_options, out.order, out.ranks, out.selected);
+      CALL(kldsel_rank(scores, 3, parameters, groups, test_options, out.order, out.ranks, out.selected));
   if (status != KLDSEL_OK) assert_poisoned(&out, sizeof out);
   return status;
 }
@@ -319,6 +344,142 @@ START_TEST(rankings) {
 }
 END_TEST
 
+/* ---- every function that is exported ---- */
+
+/* With nothing to be had a call still does what it does. */
+#define ALLOCATES_NOTHING(...)                                                                               \
+  do {                                                                                                       \
+    atomic_store(&test_memory.calls, 0);                                                                     \
+    test_memory.fail_at = 1;                                                                                 \
+    test_memory.fail_onwards = true;                                                                         \
+    bool good = CALL(__VA_ARGS__);                                                                           \
+    test_memory.fail_at = 0;                                                                                 \
+    ck_assert_msg(good, "without memory: not %s", #__VA_ARGS__);                                             \
+    ck_assert_msg(atomic_load(&test_memory.calls) == 0, "allocates: %s", #__VA_ARGS__);                      \
+  } while (0)
+
+/* The same of a function without a result. */
+#define FREES(...) ALLOCATES_NOTHING(__VA_ARGS__, true)
+
+static void ignore(void *user) {
+  (void)user;
+}
+
+static void tell_about_the_build(void) {
+  char text[256];
+  ALLOCATES_NOTHING(kldsel_build_info(text, sizeof text) > 0);
+  ALLOCATES_NOTHING(kldsel_blas_better_core() != NULL);
+  ALLOCATES_NOTHING(kldsel_cpu_level() > 0);
+  ALLOCATES_NOTHING(kldsel_version() > 0);
+  ALLOCATES_NOTHING(kldsel_version_string() != NULL);
+  ALLOCATES_NOTHING(kldsel_set_last_error(KLDSEL_ERROR_MISMATCH, "a text") == KLDSEL_ERROR_MISMATCH);
+  ALLOCATES_NOTHING(kldsel_last_error() != NULL);
+  ALLOCATES_NOTHING(kldsel_last_error_layer() == -1);
+  ALLOCATES_NOTHING(kldsel_status_name(KLDSEL_OK) != NULL);
+  ALLOCATES_NOTHING(kldsel_reason_text(KLDSEL_REASON_NONE) != NULL);
+}
+
+static void set_and_get_options(void) {
+  int32_t type;
+  int64_t integer;
+  double real, lowest, highest;
+  kldsel_options *options;
+  assert_ok(kldsel_options_create(memory_allocate, memory_release, &test_memory, &options));
+  ALLOCATES_NOTHING(kldsel_options_set_int(options, KLDSEL_OPTION_THREADS, 1) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_options_set_double(options, KLDSEL_OPTION_TEMPERATURE, 2) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_options_set_progress(options, NULL, NULL) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_options_get_int(options, KLDSEL_OPTION_THREADS, &integer) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_options_get_double(options, KLDSEL_OPTION_TEMPERATURE, &real) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_options_bounds(KLDSEL_OPTION_THREADS, &type, &lowest, &highest) == KLDSEL_OK);
+  FREES(kldsel_options_free(options));
+}
+
+static void read_tensors(void) {
+  int32_t kind, dtype, is_quantized, rank_of;
+  uint32_t filter_axes, channel_axes;
+  int64_t shape[KLDSEL_MAX_RANK], strides[KLDSEL_MAX_RANK];
+  const void *data;
+  double values[6 * 4];
+  kldsel_tensor *tensor;
+  assert_ok(kldsel_tensor_copy(quantized, test_options, &tensor));
+  ALLOCATES_NOTHING(kldsel_layer_kind(2, six_by_four, &kind) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_layout_axes(0, 2, &filter_axes, &channel_axes) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_tensor_filters(tensor) == 6);
+  ALLOCATES_NOTHING(kldsel_tensor_elements(tensor) == 4);
+  ALLOCATES_NOTHING(kldsel_tensor_values(tensor, values, COUNT(values)) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_tensor_describe(tensor, &data, &dtype, &is_quantized, &rank_of, shape, strides,
+                                           &filter_axes, &channel_axes) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_softmax(values, COUNT(values), 1, values) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_tensor_on_free(tensor, ignore, NULL) == KLDSEL_OK);
+  FREES(kldsel_tensor_free(tensor));
+}
+
+static void read_profiles_and_rankings(void) {
+  size_t length;
+  double values[256], score, temperature;
+  int64_t order[LAYERS], rank_of;
+  int32_t made[4], selected, reason;
+  kldsel_profile *profile = profile_of(matrix);
+  kldsel_ranking *ranking;
+  assert_ok(kldsel_rank_profiles(&profile, 1, NULL, NULL, test_options, &ranking));
+  ALLOCATES_NOTHING(kldsel_profile_filters(profile) == 6);
+  ALLOCATES_NOTHING(kldsel_profile_elements(profile) == 4);
+  ALLOCATES_NOTHING(kldsel_profile_describe(profile, &made[0], &made[1], &made[2], &made[3], &temperature) ==
+                    KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_profile_length(profile, KLDSEL_SIGN_ALL, &length) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_profile_values(profile, KLDSEL_SIGN_ALL, values, length) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_profile_export(profile, values, COUNT(values), &length) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_ranking_size(ranking) == 1);
+  ALLOCATES_NOTHING(kldsel_ranking_layer(ranking, 0, &score, &rank_of, &selected, &reason) == KLDSEL_OK);
+  ALLOCATES_NOTHING(kldsel_ranking_order(ranking, order, 1) == KLDSEL_OK);
+  FREES(kldsel_ranking_free(ranking));
+  FREES(kldsel_profile_free(profile));
+}
+
+static void expect_all_called(void) {
+  FILE *list = fopen(KLDSEL_TEST_SYMBOLS, "r");
+  ck_assert_msg(list, "cannot read %s", KLDSEL_TEST_SYMBOLS);
+  char name[NAME_BYTES];
+  size_t exported_count = 0;
+  for (; fscanf(list, "%47s", name) == 1; exported_count++) {
+    bool found = false;
+    for (size_t i = 0; i < called_count; i++) found = found || strcmp(called[i], name) == 0;
+    ck_assert_msg(found, "%s is exported, but nothing here calls it", name);
+  }
+  fclose(list);
+  ck_assert_uint_gt(exported_count, 0);
+  ck_assert_uint_eq(exported_count, called_count);
+  printf("all %zu exported functions\n", exported_count);
+}
+
+START_TEST(no_exported_function_is_left_out) {
+  make_fixtures();
+  make_profiles();
+  FAIL(options_create);
+  FAIL(tensor_view);
+  FAIL(tensor_view_strided);
+  FAIL(tensor_quantized);
+  FAIL(tensor_copy);
+  FAIL(sign_split);
+  FAIL(filter_matrix);
+  FAIL(divergence);
+  FAIL(pairwise_cosine);
+  FAIL(rank);
+  FAIL(profile_create);
+  FAIL(profile_create_many);
+  FAIL(profile_import);
+  FAIL(rank_profiles);
+  FAIL(rank_tensors);
+  tell_about_the_build();
+  set_and_get_options();
+  read_tensors();
+  read_profiles_and_rankings();
+  expect_all_called();
+  for (int l = 0; l < LAYERS; l++) kldsel_profile_free(profiles[l]);
+  free_fixtures();
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("allocation");
   TCase *tests = add_case(suite, "every allocation fails once");
@@ -328,5 +489,6 @@ Suite *test_suite(void) {
   tcase_add_test(tests, pairs_and_within);
   tcase_add_test(tests, parts);
   tcase_add_test(tests, rankings);
+  tcase_add_test(tests, no_exported_function_is_left_out);
   return suite;
 }

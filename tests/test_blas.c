@@ -94,6 +94,30 @@ START_TEST(own_kernels_need_no_blas) {
 }
 END_TEST
 
+/* An extent that the BLAS's integers do not hold is refused before anything is asked of memory or of the
+ * BLAS. */
+START_TEST(an_extent_beyond_its_integers_is_refused) {
+  if (sizeof(blasint) != 4 || sizeof(size_t) < 8) return; /* it holds all that there can be */
+  answer(SAME_WIDTH);
+  as_on_an_unknown_processor();
+  const uint8_t one = 1;
+  double matrix;
+  poison(&matrix, sizeof matrix);
+  for (int elements = 0; elements < 2; elements++) {
+    const int64_t shape[] = {elements ? 1 : INT64_C(1) << 31, elements ? INT64_C(1) << 31 : 1};
+    kldsel_tensor *tensor;
+    assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2, shape, (const int64_t[]){0, 0}, 1U,
+                                         0, test_options, &tensor));
+    size_t calls = atomic_load(&test_memory.calls);
+    assert_error(kldsel_pairwise_cosine(tensor, NULL, 0, 1, test_options, &matrix, (size_t)shape[0]),
+                 KLDSEL_ERROR_TOO_LARGE, "a matrix extent of 2147483648 is more than the BLAS can take");
+    ck_assert_uint_eq(atomic_load(&test_memory.calls), calls);
+    kldsel_tensor_free(tensor);
+  }
+  assert_poisoned(&matrix, sizeof matrix);
+}
+END_TEST
+
 /* The answers above are the ones that the library hears: with the right width it computes. */
 START_TEST(the_same_width_is_used) {
   answer(SAME_WIDTH);
@@ -186,6 +210,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, another_width_is_refused);
   tcase_add_test(tests, only_what_goes_through_blas_is_refused);
   tcase_add_test(tests, own_kernels_need_no_blas);
+  tcase_add_test(tests, an_extent_beyond_its_integers_is_refused);
   tcase_add_test(tests, the_same_width_is_used);
   tcase_add_test(tests, build_info_takes_name_and_version);
   TCase *cores = add_case(suite, "core type");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "support.h"
 
@@ -250,6 +252,27 @@ START_TEST(cosine_refuses) {
 }
 END_TEST
 
+START_TEST(levels_beyond_the_machine_are_refused) {
+  const double weights[] = {3, 4, 4, 3};
+  kldsel_tensor *x = matrix_view(weights, 2, 2);
+  double matrix[4];
+  for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= KLDSEL_CPU_LEVEL_AVX512; level++) {
+    poison(matrix, sizeof matrix);
+    set_int(KLDSEL_OPTION_CPU_LEVEL, level);
+    if (level <= kldsel_cpu_level()) {
+      assert_ok(kldsel_pairwise_cosine(x, NULL, 0, 2, test_options, matrix, 4));
+      ck_assert_double_le(fabs(matrix[1] - 0.96), 1e-15);
+      continue;
+    }
+    char message[64];
+    snprintf(message, sizeof message, "CPU_LEVEL is %d; the highest here is %d (%s)", level,
+             kldsel_cpu_level(), cpu_level_name(kldsel_cpu_level()));
+    REFUSED(KLDSEL_ERROR_UNSUPPORTED, message, x, NULL, 0, 2, test_options, matrix, 4);
+  }
+  kldsel_tensor_free(x);
+}
+END_TEST
+
 START_TEST(channels_must_agree_by_kernel) {
   const double weights[] = {1, 2, 3, 4, 5, 6, 7, 8};
   double matrix[4];
@@ -297,7 +320,12 @@ START_TEST(cosine_beyond_memory) {
   poison(matrix, sizeof matrix);
   assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2, (const int64_t[]){1, 1LL << 61},
                                        (const int64_t[]){0, 0}, 1U, 0, test_options, &x));
-  REFUSED(KLDSEL_ERROR_TOO_LARGE, "x: 2305843009213693952 elements of 8 bytes are more than can be addressed",
+  char build[256];
+  kldsel_build_info(build, sizeof build);
+  bool by_blas = kldsel_cpu_level() == KLDSEL_CPU_LEVEL_BASELINE && strstr(build, "OpenBLAS");
+  REFUSED(KLDSEL_ERROR_TOO_LARGE,
+          by_blas ? "a matrix extent of 2305843009213693952 is more than the BLAS can take"
+                  : "x: 2305843009213693952 elements of 8 bytes are more than can be addressed",
           x, NULL, 0, 1, test_options, matrix, 1);
   kldsel_tensor_free(x);
   /* The matrix has more values than can be counted. */
@@ -372,6 +400,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, operands_of_different_dtype_and_layout);
   tests = add_case(suite, "arguments");
   tcase_add_test(tests, cosine_refuses);
+  tcase_add_test(tests, levels_beyond_the_machine_are_refused);
   tcase_add_test(tests, channels_must_agree_by_kernel);
   tcase_add_test(tests, not_finite_is_named);
   tcase_add_test(tests, cosine_beyond_memory);

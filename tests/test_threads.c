@@ -41,10 +41,8 @@ static void free_tensors(void) {
   }
 }
 
-/* All profiles as one array of doubles; 0 on failure. For any thread, so it must not assert. */
-static size_t export_all(const kldsel_options *options, double *values) {
-  kldsel_profile *profiles[LAYERS];
-  if (kldsel_profile_create_many(tensors, LAYERS, options, profiles) != KLDSEL_OK) return 0;
+/* All profiles as one array of doubles; frees them. For any thread, so it must not assert. */
+static size_t export_all(kldsel_profile *const *profiles, double *values) {
   size_t total = 0;
   for (int l = 0; l < LAYERS; l++) {
     size_t length = 0;
@@ -59,16 +57,24 @@ static double expected[MOST_EXPORT];
 static size_t expected_length;
 
 static void make_expected(void) {
+  kldsel_profile *profiles[LAYERS];
   set_int(KLDSEL_OPTION_THREADS, 1);
-  expected_length = export_all(test_options, expected);
+  assert_ok(kldsel_profile_create_many(tensors, LAYERS, test_options, profiles));
+  expected_length = export_all(profiles, expected);
   /* Four heads, and four signs of 64, 2, 200 and 5 filters. */
   ck_assert_uint_eq(expected_length, 4 * 17 + 4 * (64 + 2 + 200 + 5));
 }
 
-static bool as_expected(const kldsel_options *options) {
+static bool profiles_as_expected(kldsel_profile *const *profiles) {
   static _Thread_local double values[MOST_EXPORT];
-  size_t length = export_all(options, values);
+  size_t length = export_all(profiles, values);
   return length == expected_length && memcmp(values, expected, length * sizeof *values) == 0;
+}
+
+static bool as_expected(const kldsel_options *options) {
+  kldsel_profile *profiles[LAYERS];
+  return kldsel_profile_create_many(tensors, LAYERS, options, profiles) == KLDSEL_OK &&
+         profiles_as_expected(profiles);
 }
 
 /* More threads than cores, than layers and than rows; 0 is every core. */
@@ -82,6 +88,37 @@ START_TEST(any_count_gives_the_same_bits) {
   }
   ck_assert_msg(as_expected(NULL), "default options");
   free_tensors();
+}
+END_TEST
+
+/* Layers that are large, but no larger than a thread's share of all, are not split. */
+START_TEST(large_layers_side_by_side) {
+  enum {
+    MANY = 6,
+    ROWS = 64,
+    COLUMNS = 4096 /* 2^18 weights: enough to be split */
+  };
+  static float values[ROWS * COLUMNS + MANY];
+  for (size_t i = 0; i < COUNT(values); i++) values[i] = (float)sin((double)i * 1.3);
+  kldsel_tensor *many[MANY];
+  static double alone[17 + 4 * ROWS], beside[17 + 4 * ROWS];
+  for (int l = 0; l < MANY; l++)
+    assert_ok(kldsel_tensor_view(values + l, sizeof *values * ROWS * COLUMNS, KLDSEL_DTYPE_F32, 2,
+                                 (const int64_t[]){ROWS, COLUMNS}, KLDSEL_LAYOUT_OI, test_options, &many[l]));
+  kldsel_profile *made[MANY];
+  set_int(KLDSEL_OPTION_THREADS, 2);
+  assert_ok(kldsel_profile_create_many(many, MANY, test_options, made));
+  for (int l = 0; l < MANY; l++) {
+    size_t length = 0;
+    kldsel_profile *profile = profile_of(many[l]);
+    assert_ok(kldsel_profile_export(profile, alone, COUNT(alone), &length));
+    assert_ok(kldsel_profile_export(made[l], beside, COUNT(beside), &length));
+    ck_assert_uint_eq(length, COUNT(alone));
+    ck_assert_mem_eq(alone, beside, sizeof alone);
+    kldsel_profile_free(profile);
+    kldsel_profile_free(made[l]);
+    kldsel_tensor_free(many[l]);
+  }
 }
 END_TEST
 
@@ -178,6 +215,65 @@ START_TEST(handles_are_shared) {
 }
 END_TEST
 
+/* ---- cancelling while others work ---- */
+
+static atomic_bool stopping;
+static atomic_int racing;
+static _Thread_local bool answered_stop;
+
+static int32_t stop_if_told(void *user, uint64_t done, uint64_t total) {
+  (void)user;
+  (void)done;
+  (void)total;
+  if (!atomic_load(&stopping)) return 0;
+  answered_stop = true;
+  return 1;
+}
+
+/* Cancelled if and only if its own callback asked for that; else the same bits as ever. */
+static bool cancelled_or_expected(const kldsel_options *options) {
+  kldsel_profile *profiles[LAYERS];
+  answered_stop = false;
+  kldsel_status status = kldsel_profile_create_many(tensors, LAYERS, options, profiles);
+  if (answered_stop)
+    return status == KLDSEL_ERROR_CANCELLED &&
+           strcmp(kldsel_last_error(), "cancelled by the progress callback") == 0;
+  return status == KLDSEL_OK && profiles_as_expected(profiles);
+}
+
+static void *race(void *wrong) {
+  int rounds = test_quick() ? 3 : 30;
+  for (int round = 0; round < rounds; round++)
+    if (!cancelled_or_expected(test_options)) atomic_fetch_add((atomic_int *)wrong, 1);
+  atomic_fetch_sub(&racing, 1);
+  return NULL;
+}
+
+/* The host's threads share options, too; each has a callback of its own running. */
+START_TEST(cancelling_races_with_work) {
+  make_tensors();
+  make_expected();
+  set_int(KLDSEL_OPTION_THREADS, 3);
+  assert_ok(kldsel_options_set_progress(test_options, stop_if_told, NULL));
+  for (int stop = 0; stop < 2; stop++) {
+    atomic_store(&stopping, stop != 0);
+    ck_assert(cancelled_or_expected(test_options));
+    ck_assert_int_eq(answered_stop, stop);
+  }
+  pthread_t threads[HOST_THREADS];
+  atomic_int wrong = 0;
+  atomic_store(&racing, HOST_THREADS);
+  for (int t = 0; t < HOST_THREADS; t++) ck_assert_int_eq(pthread_create(&threads[t], NULL, race, &wrong), 0);
+  for (unsigned turn = 0; atomic_load(&racing) > 0; turn++) {
+    atomic_store(&stopping, turn % 4 == 0);
+    nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+  }
+  for (int t = 0; t < HOST_THREADS; t++) ck_assert_int_eq(pthread_join(threads[t], NULL), 0);
+  ck_assert_int_eq(atomic_load(&wrong), 0);
+  free_tensors();
+}
+END_TEST
+
 /* ---- nothing is left behind ---- */
 
 #ifdef __linux__
@@ -207,6 +303,18 @@ START_TEST(threads_end_with_the_call) {
 END_TEST
 #endif
 
+/* Ended by a signal: a leak checker would blame the child for all that it inherited. */
+static void end_child(bool good) {
+  raise(good ? SIGKILL : SIGTERM);
+}
+
+static void expect_good_child(pid_t child) {
+  int status = -1;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "child ended with status 0x%x",
+                (unsigned)status);
+}
+
 /* The child of a process that has used threads, and BLAS, can use them as well. */
 START_TEST(fork_after_a_call) {
   enum {
@@ -225,15 +333,54 @@ START_TEST(fork_after_a_call) {
       bool good = as_expected(test_options) && kldsel_pairwise_cosine(tensors[2], NULL, 0, ROWS, test_options,
                                                                       childs, COUNT(childs)) == KLDSEL_OK;
       for (size_t i = 0; i < COUNT(childs); i++) good = good && fabs(childs[i] - parents[i]) <= 1e-12;
-      /* Ended by a signal: a leak checker would blame the child for all that it inherited. */
-      raise(good ? SIGKILL : SIGTERM);
+      end_child(good);
     }
-    int status = -1;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "child ended with status 0x%x",
-                  (unsigned)status);
+    expect_good_child(child);
     ck_assert(as_expected(test_options));
   }
+  free_tensors();
+}
+END_TEST
+
+static void *work_until_told(void *wrong) {
+  while (!atomic_load(&stopping))
+    if (!as_expected(test_options)) atomic_fetch_add((atomic_int *)wrong, 1);
+  return NULL;
+}
+
+/* A child that is made while other threads are inside calls has the library as it was: no lock is held for
+ * ever. */
+START_TEST(fork_during_calls) {
+  enum {
+    CHILDREN = 8,
+    WORKERS = 3
+  };
+  make_tensors();
+  make_expected();
+  kldsel_options *childs;
+  assert_ok(kldsel_options_create(NULL, NULL, NULL, &childs));
+#ifdef __SANITIZE_THREAD__
+  assert_ok(
+      kldsel_options_set_int(childs, KLDSEL_OPTION_THREADS, 1)); /* it knows no threads of such a child */
+#else
+  assert_ok(kldsel_options_set_int(childs, KLDSEL_OPTION_THREADS, 4));
+#endif
+  set_int(KLDSEL_OPTION_THREADS, 2);
+  atomic_store(&stopping, false);
+  pthread_t threads[WORKERS];
+  atomic_int wrong = 0;
+  for (int t = 0; t < WORKERS; t++)
+    ck_assert_int_eq(pthread_create(&threads[t], NULL, work_until_told, &wrong), 0);
+  for (int round = 0; round < (test_quick() ? 2 : CHILDREN); round++) {
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) end_child(as_expected(childs));
+    expect_good_child(child);
+  }
+  atomic_store(&stopping, true);
+  for (int t = 0; t < WORKERS; t++) ck_assert_int_eq(pthread_join(threads[t], NULL), 0);
+  ck_assert_int_eq(atomic_load(&wrong), 0);
+  kldsel_options_free(childs);
   free_tensors();
 }
 END_TEST
@@ -268,12 +415,15 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("threads");
   TCase *tests = add_case(suite, "threads");
   tcase_add_test(tests, any_count_gives_the_same_bits);
+  tcase_add_test(tests, large_layers_side_by_side);
   tcase_add_test(tests, rankings_are_the_same_bits);
   tcase_add_test(tests, handles_are_shared);
+  tcase_add_test(tests, cancelling_races_with_work);
 #ifdef __linux__
   tcase_add_test(tests, threads_end_with_the_call);
 #endif
   tcase_add_test(tests, fork_after_a_call);
+  tcase_add_test(tests, fork_during_calls);
 #ifdef __GLIBC__
   tcase_add_test(tests, threads_that_cannot_be_had_are_done_without);
 #endif

@@ -427,7 +427,7 @@ START_TEST(lengths_must_fit) {
   static const double filters[] = {1, 2, 3, 5, 1e6, 0x1p50, 0x1p53};
   for (size_t i = 0; i < COUNT(filters); i++)
     assert_corrupt(values, length, 2, filters[i],
-                   filters[i] > (double)SIZE_MAX ? KLDSEL_ERROR_TOO_LARGE : KLDSEL_ERROR_MISMATCH);
+                   filters[i] > UINT32_MAX ? KLDSEL_ERROR_TOO_LARGE : KLDSEL_ERROR_MISMATCH);
   assert_no_handle(kldsel_profile, kldsel_profile_import(values, length - 1, test_options, &POISONED),
                    KLDSEL_ERROR_MISMATCH, "length is 32; a profile of 4 filters has 33");
   assert_no_handle(kldsel_profile, kldsel_profile_import(values, 16, test_options, &POISONED),

@@ -74,10 +74,10 @@ def _parse(text: bytes) -> dict[str, Any]:
     if text[:1] != b"{":
         raise SafetensorsError("header does not begin with '{'")
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        decoded = text.decode("utf-8")
+        header: dict[str, Any] = json.loads(decoded, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise SafetensorsError(f"header: {error}") from None
-    assert isinstance(header, dict)
     return header
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-import pickle
+import pickle  # nosec: for the name of an error; nothing is unpickled
 from collections.abc import Mapping
 from typing import Any
 

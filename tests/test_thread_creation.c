@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every thread that the library asks for is refused once: the call does without it, and gives the same bits.
+ * What the library asks the system for is asked here first. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include <dlfcn.h>
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support.h"
+
+/* ---- the threads that can be had ---- */
+
+static struct {
+  atomic_size_t asked;
+  size_t refuse_at; /* counted from 1; 0: none */
+  bool onwards;     /* and all after it */
+} creation;
+
+typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                   void *argument) {
+  size_t number = atomic_fetch_add(&creation.asked, 1) + 1;
+  if (creation.refuse_at != 0 &&
+      (number == creation.refuse_at || (creation.onwards && number > creation.refuse_at)))
+    return EAGAIN;
+  create_function *create = NULL;
+  /* ISO C has no conversion from an object's address to a function's. */
+  *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
+  return create(thread, attributes, start, argument);
+}
+
+/* ---- the processors that there are ---- */
+
+static struct {
+  bool told;       /* what follows; else the truth */
+  bool affinity;   /* that it can be asked for */
+  long processors; /* that are on line; -1: cannot be told */
+} machine;
+
+typedef int affinity_function(pid_t, size_t, cpu_set_t *);
+typedef long sysconf_function(int);
+
+int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set) {
+  if (machine.told && !machine.affinity) return -1;
+  affinity_function *ask = NULL;
+  *(void **)&ask = dlsym(RTLD_NEXT, "sched_getaffinity");
+  return ask(process, size, set);
+}
+
+long sysconf(int name) {
+  if (machine.told && name == _SC_NPROCESSORS_ONLN) return machine.processors;
+  sysconf_function *ask = NULL;
+  *(void **)&ask = dlsym(RTLD_NEXT, "sysconf");
+  return ask(name);
+}
+
+/* ---- the calls, each with all that it gives ---- */
+
+enum {
+  LAYERS = 6,
+  FILTERS = 200,
+  ELEMENTS = 1500, /* enough weights to be split over threads */
+  WIDE_FILTERS = 6000,
+  THREADS = 5,
+  MOST_RESULTS = LAYERS * WIDE_FILTERS
+};
+
+static float weights[FILTERS * ELEMENTS];
+static kldsel_tensor *layers[LAYERS];
+static kldsel_profile *wide[LAYERS];
+
+static void make_layers(void) {
+  for (size_t i = 0; i < COUNT(weights); i++) weights[i] = (float)sin((double)i * 0.37);
+  for (int64_t l = 0; l < LAYERS; l++) {
+    const int64_t shape[] = {FILTERS - l, ELEMENTS / 3 - l, l == 0 ? 3 : 1};
+    const int64_t wide_shape[] = {WIDE_FILTERS - 100 * l, 2, 3};
+    size_t bytes = (size_t)(shape[0] * shape[1] * shape[2]) * sizeof *weights;
+    size_t wide_bytes = (size_t)(wide_shape[0] * 6) * sizeof *weights;
+    assert_ok(kldsel_tensor_view(weights, bytes, KLDSEL_DTYPE_F32, 3, shape, 0, test_options, &layers[l]));
+    kldsel_tensor *tensor;
+    assert_ok(
+        kldsel_tensor_view(weights, wide_bytes, KLDSEL_DTYPE_F32, 3, wide_shape, 0, test_options, &tensor));
+    wide[l] = profile_of(tensor);
+    kldsel_tensor_free(tensor);
+  }
+}
+
+static void free_layers(void) {
+  for (int l = 0; l < LAYERS; l++) {
+    kldsel_tensor_free(layers[l]);
+    kldsel_profile_free(wide[l]);
+  }
+}
+
+static size_t take_profile(kldsel_profile *profile, double *results, size_t room) {
+  size_t length = 0;
+  assert_ok(kldsel_profile_export(profile, results, room, &length));
+  kldsel_profile_free(profile);
+  return length;
+}
+
+static size_t take_scores(kldsel_ranking *ranking, double *results) {
+  for (size_t l = 0; l < LAYERS; l++)
+    assert_ok(kldsel_ranking_layer(ranking, l, &results[l], NULL, NULL, NULL));
+  kldsel_ranking_free(ranking);
+  return LAYERS;
+}
+
+static size_t profile_create(double *results) {
+  return take_profile(profile_of(layers[0]), results, MOST_RESULTS);
+}
+
+static size_t profile_create_many(double *results) {
+  kldsel_profile *profiles[LAYERS];
+  assert_ok(kldsel_profile_create_many(layers, LAYERS, test_options, profiles));
+  size_t length = 0;
+  for (int l = 0; l < LAYERS; l++)
+    length += take_profile(profiles[l], results + length, MOST_RESULTS - length);
+  return length;
+}
+
+static size_t pairwise_cosine(double *results) {
+  enum {
+    ROWS = 150
+  };
+  assert_ok(kldsel_pairwise_cosine(layers[0], NULL, 10, ROWS, test_options, results, ROWS * FILTERS));
+  return (size_t)ROWS * FILTERS;
+}
+
+static size_t rank_tensors(double *results) {
+  kldsel_ranking *ranking;
+  assert_ok(kldsel_rank_tensors(layers, LAYERS, NULL, NULL, test_options, &ranking));
+  return take_scores(ranking, results);
+}
+
+static size_t rank_profiles(double *results) {
+  kldsel_ranking *ranking;
+  assert_ok(kldsel_rank_profiles(wide, LAYERS, NULL, NULL, test_options, &ranking));
+  return take_scores(ranking, results);
+}
+
+/* ---- refusing ---- */
+
+static double results[MOST_RESULTS], expected[MOST_RESULTS];
+
+/* Refuses the n-th thread, and with it all later ones or none; how many were asked for. */
+static size_t refuse(size_t (*call)(double *), const char *name, size_t n, bool onwards, size_t length) {
+  poison(results, sizeof results);
+  atomic_store(&creation.asked, 0);
+  creation.refuse_at = n;
+  creation.onwards = onwards;
+  ck_assert_uint_eq(call(results), length);
+  creation.refuse_at = 0;
+  size_t asked = atomic_load(&creation.asked);
+  ck_assert_msg(memcmp(results, expected, length * sizeof *results) == 0,
+                "%s: without thread %zu%s it gave other bits", name, n, onwards ? " and all after it" : "");
+  return asked;
+}
+
+static void refuse_each(size_t (*call)(double *), const char *name) {
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  atomic_store(&creation.asked, 0);
+  poison(expected, sizeof expected);
+  size_t length = call(expected);
+  ck_assert_msg(atomic_load(&creation.asked) == 0, "%s: asks for a thread beyond the one it has", name);
+  set_int(KLDSEL_OPTION_THREADS, THREADS);
+  size_t asked = refuse(call, name, 0, false, length);
+  ck_assert_msg(asked > 0, "%s asks for no thread: then it does not belong here", name);
+  for (size_t n = 1; n <= asked; n += test_quick() ? 5 : 1) {
+    /* A team that lacks one thread asks for no other, so there are fewer. */
+    ck_assert_uint_ge(refuse(call, name, n, false, length), n);
+    ck_assert_uint_ge(refuse(call, name, n, true, length), n);
+  }
+  printf("%-22s %3zu threads refused\n", name, asked);
+}
+
+#define REFUSE_EACH(call) refuse_each(call, #call)
+
+START_TEST(every_thread_is_refused_once) {
+  make_layers();
+  for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
+    printf("granularity %d\n", granularity);
+    set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+    REFUSE_EACH(profile_create);
+    REFUSE_EACH(profile_create_many);
+    REFUSE_EACH(pairwise_cosine);
+    REFUSE_EACH(rank_tensors);
+  }
+  set_int(KLDSEL_OPTION_GRANULARITY, 0);
+  REFUSE_EACH(rank_profiles);
+  if (!test_quick()) {
+    set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+    REFUSE_EACH(profile_create);
+  }
+  free_layers();
+}
+END_TEST
+
+/* As many threads as there are processors, where that can be told; one where not, and never more than 1024.
+ */
+START_TEST(threads_by_default) {
+  static const struct {
+    long processors;
+    size_t threads;
+  } machines[] = {{1, 1}, {3, 3}, {5000, 1024}, {0, 1}, {-1, 1}};
+  enum {
+    MANY = 1100
+  };
+  kldsel_tensor *many[MANY];
+  kldsel_profile *made[MANY];
+  static const double values[] = {1, -2, 3, 4};
+  size_t layers_of_test = test_quick() ? 6 : MANY; /* valgrind has room for 500 threads */
+  for (int l = 0; l < MANY; l++) many[l] = matrix_view(values, 2, 2);
+  machine.told = true;
+  for (size_t i = 0; i < COUNT(machines); i++) {
+    machine.processors = machines[i].processors;
+    atomic_store(&creation.asked, 0);
+    assert_ok(kldsel_profile_create_many(many, layers_of_test, test_options, made));
+    size_t wanted = machines[i].threads < layers_of_test ? machines[i].threads : layers_of_test;
+    ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
+    for (size_t l = 0; l < layers_of_test; l++) kldsel_profile_free(made[l]);
+  }
+  machine.told = false;
+  for (int l = 0; l < MANY; l++) kldsel_tensor_free(many[l]);
+}
+END_TEST
+
+Suite *test_suite(void) {
+  Suite *suite = suite_create("thread_creation");
+  TCase *tests = add_case(suite, "threads that cannot be had");
+  tcase_add_test(tests, every_thread_is_refused_once);
+#ifdef __linux__
+  tcase_add_test(tests, threads_by_default);
+#endif
+  return suite;
+}
