@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configure and build in build/ what the demo and the tests need; says nothing if all is well.
+# Configure and build in build/ what the demo and the tests need, or only some TARGET...s of it.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -18,4 +18,6 @@ quietly() {
 # Ninja re-runs meson by itself; this is for the first time, and after a half-made one.
 [[ -f $build/build.ninja ]] ||
     quietly meson setup "$build" "$root" -Dtests=enabled -Dexamples=enabled -Dbenchmarks=enabled
-quietly ninja -C "$build"
+[[ $(ninja -C "$build" -n "$@") != *'no work to do'* ]] || exit 0
+printf 'building in %s\n' "$build" >&2
+quietly ninja -C "$build" "$@"

@@ -3,9 +3,10 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly root models=$root/examples/models rank=$root/build/examples/kldsel-rank/kldsel-rank
+readonly root models=$root/examples/models program=examples/kldsel-rank/kldsel-rank
+readonly rank=$root/build/$program
 
-"$root/scripts/build.sh"
+"$root/scripts/build.sh" "$program"
 
 cat <<'TEXT'
 A VGG-style network, trained on Fashion-MNIST: its convolutions, scored by every method.
