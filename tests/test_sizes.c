@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "definition.h" /* wide: a long double has 53 bits under valgrind */
 #include "support.h"
 
 enum {
@@ -25,16 +26,16 @@ static kldsel_status view_of(int32_t rank, const int64_t *shape, kldsel_tensor *
 }
 
 /* Exact: shapes have three extents, and what is rounded is far above what memory can be. */
-static long double product_of(const int64_t *shape) {
-  return (long double)shape[0] * (long double)shape[1] * (long double)shape[2];
+static wide product_of(const int64_t *shape) {
+  return (wide)shape[0] * (wide)shape[1] * (wide)shape[2];
 }
 
-static const long double most_bytes = (long double)PTRDIFF_MAX;
+static const wide most_bytes = (wide)PTRDIFF_MAX;
 
 /* ---- what is made of a tensor of such a shape ---- */
 
 /* TOO_LARGE where so many bytes cannot be addressed, else out of memory. */
-static kldsel_status status_of(long double bytes) {
+static kldsel_status status_of(wide bytes) {
   return bytes > most_bytes ? KLDSEL_ERROR_TOO_LARGE : KLDSEL_ERROR_OUT_OF_MEMORY;
 }
 
@@ -85,7 +86,7 @@ static void make_profiles(const kldsel_tensor *tensor, const int64_t *shape) {
 static void multiply_cosines(const kldsel_tensor *tensor, const int64_t *shape) {
   double matrix;
   poison(&matrix, sizeof matrix);
-  long double values = (long double)shape[0] * (long double)shape[0];
+  wide values = (wide)shape[0] * (wide)shape[0];
   size_t count = (size_t)shape[0] * (size_t)shape[0]; /* wraps round where there are too many */
   kldsel_status got = kldsel_pairwise_cosine(tensor, NULL, 0, shape[0], test_options, &matrix, count);
   kldsel_status wanted = values > 2 * most_bytes + 1 ? KLDSEL_ERROR_TOO_LARGE : KLDSEL_ERROR_OUT_OF_MEMORY;
@@ -107,7 +108,7 @@ static void use_tensor(const int64_t *shape) {
   assert_ok(view_of(3, shape, &tensor));
   ck_assert_int_eq(kldsel_tensor_filters(tensor), shape[0]);
   ck_assert_int_eq(kldsel_tensor_elements(tensor), shape[1] * shape[2]);
-  long double weights = product_of(shape);
+  wide weights = product_of(shape);
   double value;
   poison(&value, sizeof value);
   ck_assert_int_eq(kldsel_tensor_values(tensor, &value, (size_t)(8 * shape[0] * shape[1] * shape[2] % 8)),
@@ -231,7 +232,7 @@ START_TEST(ranks_of_any_count) {
   for (size_t i = 0; i < COUNTS; i++) {
     kldsel_status status = kldsel_rank(&score, count_at(i), NULL, NULL, test_options, &order, NULL, NULL);
     /* 16 bytes are kept of each. */
-    ck_assert_int_eq(status, status_of((long double)count_at(i) * 16));
+    ck_assert_int_eq(status, status_of((wide)count_at(i) * 16));
   }
   assert_poisoned(&order, sizeof order);
   test_memory.limit = 0;
