@@ -222,7 +222,7 @@ START_TEST(spreads_add_up) {
     const double center = -1, temperature = 0.7;
     wide values = 1, magnitudes = 1;
     for (size_t i = 0; i < n; i++) {
-      wide value = ((wide)x[i] - center) / temperature;
+      wide value = ((wide)x[i] - (wide)center) / (wide)temperature;
       values += value;
       magnitudes += wide_absolute(value);
     }
