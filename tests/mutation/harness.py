@@ -17,7 +17,7 @@ from pathlib import Path
 # Of a compile command, what names files and levels, and what makes it slow.
 DROPPED = re.compile(r"-c|-MD|-g|-Werror|-O\w|-DKLDSEL_HAVE_X86_LEVELS|-U?_FORTIFY_SOURCE.*|-D_FORTIFY_SOURCE.*")
 WITH_VALUE = ("-o", "-MQ", "-MF")
-KERNEL_TESTS = ("test_kernels_convert", "test_kernels_exponential")
+KERNEL_TESTS = ("test_kernels_convert", "test_kernels_exponential", "test_kernels_products")
 MEMORY = 8 << 30
 
 

@@ -94,7 +94,8 @@ def tests_of(build):
     return sorted(
         path.name
         for path in (build / "tests").glob("test_*")
-        if path.is_file() and "." not in path.name and "header" not in path.name
+        # Which core OpenBLAS should take is known where there are levels; the library with faults has but one.
+        if path.is_file() and "." not in path.name and path.name not in ("test_header", "test_header_cpp", "test_blas")
     )
 
 
