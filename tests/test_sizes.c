@@ -132,7 +132,7 @@ static void use_tensor(const int64_t *shape) {
  * and above a power of two, at which products wrap round. */
 START_TEST(shapes_of_every_size) {
   size_t used = 0, refused = 0;
-  int step = test_quick() ? 7 : 2;
+  int step = sizeof(size_t) < 8 ? 3 : test_quick() ? 7 : 2;
   for (int filters = 0; filters <= LOG_ADDRESSES; filters += step)
     for (int channels = 0; channels <= LOG_ADDRESSES; channels += step)
       for (int rest = 0; rest <= LOG_ADDRESSES; rest += step)
@@ -234,8 +234,11 @@ START_TEST(ranks_of_any_count) {
   test_memory.limit = LIMIT;
   for (size_t i = 0; i < COUNTS; i++) {
     kldsel_status status = kldsel_rank(&score, count_at(i), NULL, NULL, test_options, &order, NULL, NULL);
-    /* 16 bytes are kept of each. */
-    ck_assert_int_eq(status, status_of((wide)count_at(i) * 16));
+    /* 16 bytes are kept of each; with pointers of 32 bits, less comes first. */
+    if (sizeof(size_t) < 8)
+      ck_assert_int_eq(too_large_or_no_memory(status), KLDSEL_ERROR_OUT_OF_MEMORY);
+    else
+      ck_assert_int_eq(status, status_of((wide)count_at(i) * 16));
   }
   assert_poisoned(&order, sizeof order);
   test_memory.limit = 0;
