@@ -68,6 +68,7 @@ struct progress {
   size_t calls, cancel_at;
   uint64_t before, done, total; /* before: at the call before the last */
   bool wrong_thread, backwards, total_changed;
+  bool odd; /* some number of weights */
 };
 
 static int32_t watch(void *user, uint64_t done, uint64_t total) {
@@ -76,6 +77,7 @@ static int32_t watch(void *user, uint64_t done, uint64_t total) {
   seen->wrong_thread = seen->wrong_thread || !pthread_equal(pthread_self(), seen->caller);
   seen->backwards = seen->backwards || done < seen->done || done > total;
   seen->total_changed = seen->total_changed || (seen->calls > 1 && total != seen->total);
+  seen->odd = seen->odd || done % 2 != 0;
   seen->before = seen->done;
   seen->done = done;
   seen->total = total;
@@ -168,6 +170,8 @@ START_TEST(linear_work_is_told_chunk_by_chunk) {
       seen = (struct progress){.caller = pthread_self()};
       kldsel_profile_free(profile_of(tensor));
       assert_progress(&seen, FILTERS * ELEMENTS);
+      /* Weights are done by whole filters, or channels. */
+      ck_assert(!seen.odd);
       /* Two channels are one chunk, whose second half is kept back until no walk anew can need it. */
       uint64_t most = granularity == 1 ? FILTERS * ELEMENTS / CHUNKS * (CHUNKS - 1) : FILTERS * ELEMENTS / 2;
       ck_assert_uint_ge(seen.before, most);

@@ -36,13 +36,14 @@ END_TEST
 
 /* What a thread of its own sees; it must not assert, for Check knows only the main thread. */
 struct view_of_thread {
-  bool empty_at_first;
+  bool empty_at_first, no_layer_at_first;
   bool own_message;
 };
 
 static void *look_from_another_thread(void *argument) {
   struct view_of_thread *seen = argument;
   seen->empty_at_first = kldsel_last_error() && kldsel_last_error()[0] == '\0';
+  seen->no_layer_at_first = kldsel_last_error_layer() == -1;
   int64_t shape = -31;
   int32_t kind = 0;
   kldsel_layer_kind(1, &shape, &kind);
@@ -56,10 +57,11 @@ START_TEST(last_error_belongs_to_its_thread) {
   assert_error(kldsel_layer_kind(1, &shape, &kind), KLDSEL_ERROR_INVALID_ARGUMENT,
                "shape[0] is -17; must be > 0");
   pthread_t thread;
-  struct view_of_thread seen = {false, false};
+  struct view_of_thread seen = {false, false, false};
   ck_assert_int_eq(pthread_create(&thread, NULL, look_from_another_thread, &seen), 0);
   ck_assert_int_eq(pthread_join(thread, NULL), 0);
   ck_assert(seen.empty_at_first);
+  ck_assert(seen.no_layer_at_first);
   ck_assert(seen.own_message);
   ck_assert_str_eq(kldsel_last_error(), "shape[0] is -17; must be > 0");
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ static struct {
   atomic_size_t asked;
   size_t refuse_at; /* counted from 1; 0: none */
   bool onwards;     /* and all after it */
+  bool pretend;     /* none is made at all */
+  atomic_bool open; /* a thread was to begin with a signal that is not blocked */
 } creation;
 
 typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -29,17 +32,69 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
   if (creation.refuse_at != 0 &&
       (number == creation.refuse_at || (creation.onwards && number > creation.refuse_at)))
     return EAGAIN;
+  sigset_t blocked;
+  pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+  static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGALRM, SIGCHLD};
+  for (size_t i = 0; i < COUNT(signals); i++)
+    if (!sigismember(&blocked, signals[i])) atomic_store(&creation.open, true);
+  if (creation.pretend) return 0;
   create_function *create = NULL;
   /* ISO C has no conversion from an object's address to a function's. */
   *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
   return create(thread, attributes, start, argument);
 }
 
+typedef int join_function(pthread_t, void **);
+
+int pthread_join(pthread_t thread, void **result) {
+  if (creation.pretend) return 0;
+  join_function *join = NULL;
+  *(void **)&join = dlsym(RTLD_NEXT, "pthread_join");
+  return join(thread, result);
+}
+
+/* ---- what threads wait for ---- */
+
+static atomic_int mutexes, conditions; /* begun and not ended */
+
+typedef int mutex_init_function(pthread_mutex_t *, const pthread_mutexattr_t *);
+typedef int mutex_destroy_function(pthread_mutex_t *);
+typedef int cond_init_function(pthread_cond_t *, const pthread_condattr_t *);
+typedef int cond_destroy_function(pthread_cond_t *);
+
+int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
+  atomic_fetch_add(&mutexes, 1);
+  mutex_init_function *init = NULL;
+  *(void **)&init = dlsym(RTLD_NEXT, "pthread_mutex_init");
+  return init(mutex, attributes);
+}
+
+int pthread_mutex_destroy(pthread_mutex_t *mutex) {
+  atomic_fetch_sub(&mutexes, 1);
+  mutex_destroy_function *destroy = NULL;
+  *(void **)&destroy = dlsym(RTLD_NEXT, "pthread_mutex_destroy");
+  return destroy(mutex);
+}
+
+int pthread_cond_init(pthread_cond_t *restrict condition, const pthread_condattr_t *restrict attributes) {
+  atomic_fetch_add(&conditions, 1);
+  cond_init_function *init = NULL;
+  *(void **)&init = dlsym(RTLD_NEXT, "pthread_cond_init");
+  return init(condition, attributes);
+}
+
+int pthread_cond_destroy(pthread_cond_t *condition) {
+  atomic_fetch_sub(&conditions, 1);
+  cond_destroy_function *destroy = NULL;
+  *(void **)&destroy = dlsym(RTLD_NEXT, "pthread_cond_destroy");
+  return destroy(condition);
+}
+
 /* ---- the processors that there are ---- */
 
 static struct {
   bool told;       /* what follows; else the truth */
-  bool affinity;   /* that it can be asked for */
+  int allowed;     /* that this process may run on; -1: cannot be asked for */
   long processors; /* that are on line; -1: cannot be told */
 } machine;
 
@@ -47,7 +102,12 @@ typedef int affinity_function(pid_t, size_t, cpu_set_t *);
 typedef long sysconf_function(int);
 
 int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set) {
-  if (machine.told && !machine.affinity) return -1;
+  if (machine.told && (machine.allowed < 0 || process != 0)) return -1;
+  if (machine.told) {
+    CPU_ZERO_S(size, set);
+    for (int i = 0; i < machine.allowed; i++) CPU_SET_S((size_t)i, size, set);
+    return 0;
+  }
   affinity_function *ask = NULL;
   *(void **)&ask = dlsym(RTLD_NEXT, "sched_getaffinity");
   return ask(process, size, set);
@@ -155,8 +215,19 @@ static size_t refuse(size_t (*call)(double *), const char *name, size_t n, bool 
   atomic_store(&creation.asked, 0);
   creation.refuse_at = n;
   creation.onwards = onwards;
+  atomic_store(&creation.open, false);
+  sigset_t before, after;
+  pthread_sigmask(SIG_SETMASK, NULL, &before);
+  int mutexes_before = atomic_load(&mutexes), conditions_before = atomic_load(&conditions);
   ck_assert_uint_eq(call(results), length);
   creation.refuse_at = 0;
+  /* The host's signals are for the host's threads, and nothing is left behind. */
+  pthread_sigmask(SIG_SETMASK, NULL, &after);
+  for (int signal = 1; signal < SIGRTMIN; signal++)
+    ck_assert_int_eq(sigismember(&after, signal), sigismember(&before, signal));
+  ck_assert(!atomic_load(&creation.open));
+  ck_assert_int_eq(atomic_load(&mutexes), mutexes_before);
+  ck_assert_int_eq(atomic_load(&conditions), conditions_before);
   size_t asked = atomic_load(&creation.asked);
   ck_assert_msg(memcmp(results, expected, length * sizeof *results) == 0,
                 "%s: without thread %zu%s it gave other bits", name, n, onwards ? " and all after it" : "");
@@ -202,31 +273,40 @@ START_TEST(every_thread_is_refused_once) {
 }
 END_TEST
 
-/* As many threads as there are processors, where that can be told; one where not, and never more than 1024.
- */
+/* As many threads as there are processors for this process, where that can be told; one where not, and never
+ * more than 1024. */
 START_TEST(threads_by_default) {
   static const struct {
+    int allowed;
     long processors;
     size_t threads;
-  } machines[] = {{1, 1}, {3, 3}, {5000, 1024}, {0, 1}, {-1, 1}};
+  } machines[] = {{-1, 1, 1}, {-1, 3, 3}, {-1, 5000, 1024}, {-1, 0, 1}, {-1, -1, 1},    {1, 7, 1},
+                  {3, 7, 3},  {0, 7, 7},  {0, 0, 1},        {2, -1, 2}, {1024, 1, 1024}};
   enum {
     MANY = 1100
   };
-  kldsel_tensor *many[MANY];
-  kldsel_profile *made[MANY];
+  static kldsel_tensor *many[MANY];
+  static kldsel_profile *made[MANY];
   static const double values[] = {1, -2, 3, 4};
-  size_t layers_of_test = test_quick() ? 6 : MANY; /* valgrind has room for 500 threads */
   for (int l = 0; l < MANY; l++) many[l] = matrix_view(values, 2, 2);
-  machine.told = true;
-  for (size_t i = 0; i < COUNT(machines); i++) {
-    machine.processors = machines[i].processors;
-    atomic_store(&creation.asked, 0);
-    assert_ok(kldsel_profile_create_many(many, layers_of_test, test_options, made));
-    size_t wanted = machines[i].threads < layers_of_test ? machines[i].threads : layers_of_test;
-    ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
-    for (size_t l = 0; l < layers_of_test; l++) kldsel_profile_free(made[l]);
-  }
-  machine.told = false;
+  size_t live = atomic_load(&test_memory.bytes), alone = 0;
+  machine.told = creation.pretend = true;
+  for (int32_t threads = 0; threads < 2; threads++)
+    for (size_t i = 0; i < COUNT(machines); i++) {
+      machine.allowed = machines[i].allowed;
+      machine.processors = machines[i].processors;
+      set_int(KLDSEL_OPTION_THREADS, threads);
+      atomic_store(&creation.asked, 0);
+      atomic_store(&test_memory.peak, live);
+      assert_ok(kldsel_profile_create_many(many, MANY, test_options, made));
+      size_t wanted = threads > 0 ? 1 : machines[i].threads;
+      ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
+      /* As much memory as one thread takes, also where it was none that was told. */
+      if (alone == 0) alone = atomic_load(&test_memory.peak);
+      if (wanted == 1) ck_assert_uint_eq(atomic_load(&test_memory.peak), alone);
+      for (size_t l = 0; l < MANY; l++) kldsel_profile_free(made[l]);
+    }
+  machine.told = creation.pretend = false;
   for (int l = 0; l < MANY; l++) kldsel_tensor_free(many[l]);
 }
 END_TEST
