@@ -49,7 +49,7 @@ TEXT
 get_sources() {
     write_backend
     local venv
-    venv=$("$root/scripts/venv.sh" "$root/tests/converters/requirements.txt")
+    venv=$("$root/scripts/venv.sh" --name ggml /dev/null) # pip alone
     PYTHONPATH=$work/backend quietly "$venv/bin/pip" --disable-pip-version-check download --no-deps \
         --no-build-isolation --no-binary :all: --dest "$work" "$package==$version"
     tar -xzf "$work/$package-$version.tar.gz" -C "$work" --strip-components 3 "$package-$version/vendor/ggml"
@@ -75,9 +75,12 @@ compile() {
 [[ ${1:-} != --help && ${1:-} != -h ]] || { usage && exit; }
 (($# == 0)) || die "unknown argument $1 (see --help)"
 
+# Once, by whoever of several scripts comes first.
+mkdir -p "$work"
+exec {lock}>"$work/lock"
+flock "$lock"
 # Written last, so that what is half made is made again.
 if [[ ! -f $work/ggml-base.pc ]]; then
-    mkdir -p "$work"
     get_sources
     (compile)
     cat >"$work/ggml-base.pc" <<TEXT

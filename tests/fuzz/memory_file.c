@@ -4,6 +4,7 @@
 
 #include <layers.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,6 +20,26 @@ struct memory_file memory_file_create(void) {
   ck_assert_int_ge(file.descriptor, 0);
   snprintf(file.path, sizeof file.path, "/proc/self/fd/%d", file.descriptor);
   return file;
+}
+
+enum {
+  MOST_NAMED = 2
+};
+static struct memory_file named[MOST_NAMED];
+static size_t named_count;
+
+static void remove_named(void) {
+  for (size_t i = 0; i < named_count; i++) unlink(named[i].path);
+}
+
+struct memory_file memory_file_create_named(void) {
+  ck_assert_uint_lt(named_count, MOST_NAMED);
+  if (named_count == 0) atexit(remove_named);
+  struct memory_file *file = &named[named_count++];
+  snprintf(file->path, sizeof file->path, P_tmpdir "/kldsel-fuzz-XXXXXX");
+  file->descriptor = mkstemp(file->path);
+  ck_assert_int_ge(file->descriptor, 0);
+  return *file;
 }
 
 void memory_file_fill(const struct memory_file *file, const uint8_t *bytes, size_t size) {

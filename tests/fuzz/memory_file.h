@@ -16,6 +16,9 @@ struct memory_file {
 
 struct memory_file memory_file_create(void);
 
+/** One in the folder for temporary files, for those who ask the system for its real name; removed at exit. */
+struct memory_file memory_file_create_named(void);
+
 /** Makes these bytes all of its content. */
 void memory_file_fill(const struct memory_file *file, const uint8_t *bytes, size_t size);
 
