@@ -342,7 +342,7 @@ END_TEST
 
 struct progress {
   size_t calls, cancel_at;
-  uint64_t done, total;
+  uint64_t before, done, total; /* before: at the call before the last */
   bool backwards, total_changed;
 };
 
@@ -351,10 +351,100 @@ static int32_t watch(void *user, uint64_t done, uint64_t total) {
   seen->calls++;
   seen->backwards = seen->backwards || done < seen->done || done > total;
   seen->total_changed = seen->total_changed || (seen->calls > 1 && total != seen->total);
+  seen->before = seen->done;
   seen->done = done;
   seen->total = total;
   return seen->calls == seen->cancel_at;
 }
+
+enum {
+  MANY = 300
+};
+
+/* Calls of one thread: a block each, of a whole matrix with itself only those up to the diagonal. */
+static size_t calls_of(int64_t first, int64_t rows, int64_t block) {
+  size_t across = (size_t)((MANY - 1) / block + 1);
+  return rows == MANY ? across * (across + 1) / 2
+                      : across * (size_t)((first + rows - 1) / block - first / block + 1);
+}
+
+static void try_range(const kldsel_tensor *x, int64_t first, int64_t rows, int64_t block) {
+  static double matrix[MANY * MANY];
+  struct progress seen = {0};
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  poison(matrix, sizeof matrix);
+  assert_ok(kldsel_pairwise_cosine(x, NULL, first, rows, test_options, matrix, (size_t)(rows * MANY)));
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < MANY; j++)
+      if (!(fabs(matrix[i * MANY + j] - cos((double)(first + i - j))) <= 1e-12))
+        ck_abort_msg("from row %d on C[%d][%d] is %.17g", (int)first, (int)i, (int)j, matrix[i * MANY + j]);
+  assert_poisoned(matrix + rows * MANY, sizeof matrix - (size_t)(rows * MANY) * sizeof *matrix);
+  ck_assert(!seen.backwards && !seen.total_changed);
+  ck_assert_uint_eq(seen.total, (uint64_t)(rows * MANY));
+  ck_assert_uint_eq(seen.done, seen.total);
+  ck_assert_uint_eq(seen.calls, calls_of(first, rows, block));
+  /* All but the last block, of the last columns. */
+  int64_t last_rows = (first + rows - 1) % block + 1, last_columns = (MANY - 1) % block + 1;
+  if (last_rows > rows) last_rows = rows;
+  ck_assert_uint_eq(seen.before, seen.total - (uint64_t)(last_rows * last_columns));
+}
+
+static int32_t stop_after_one_block(void *user, uint64_t done, uint64_t total) {
+  *(uint64_t *)user = done;
+  return done < total;
+}
+
+/* Ranges that begin and end inside blocks and between them, each told block by block: rows at angles, so C =
+ * cos(i - j). */
+START_TEST(ranges_of_many_blocks) {
+  static double weights[MANY][2], matrix[MANY * MANY];
+  for (int i = 0; i < MANY; i++) {
+    weights[i][0] = (1 + i) * cos(i);
+    weights[i][1] = (1 + i) * sin(i);
+  }
+  kldsel_tensor *x = matrix_view(weights[0], MANY, 2);
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  uint64_t square = 0;
+  assert_ok(kldsel_options_set_progress(test_options, stop_after_one_block, &square));
+  assert_error(kldsel_pairwise_cosine(x, NULL, 0, MANY, test_options, matrix, MANY * MANY),
+               KLDSEL_ERROR_CANCELLED, "cancelled by the progress callback");
+  int64_t block = (int64_t)sqrt((double)square);
+  ck_assert_uint_eq((uint64_t)(block * block), square);
+  ck_assert_int_lt(2 * block + 12, MANY);
+  const int64_t ranges[][2] = {{0, MANY},
+                               {0, block},
+                               {1, MANY - 1},
+                               {block - 1, 2},
+                               {block, block},
+                               {block + 1, 10},
+                               {block + 4, MANY - block - 4},
+                               {2 * block - 1, 1},
+                               {2 * block, MANY - 2 * block},
+                               {block + 34, 20},
+                               {2 * block + 9, 3},
+                               {MANY - 1, 1},
+                               {0, 1}};
+  for (size_t r = 0; r < COUNT(ranges); r++) try_range(x, ranges[r][0], ranges[r][1], block);
+  kldsel_tensor_free(x);
+}
+END_TEST
+
+/* Each thread has scratch of its own; one block is nothing for a second one. */
+START_TEST(one_block_takes_one_thread) {
+  const double weights[] = {3, 4, 4, 3};
+  kldsel_tensor *x = matrix_view(weights, 2, 2);
+  size_t peaks[2];
+  double matrix[4];
+  for (int many = 0; many < 2; many++) {
+    set_int(KLDSEL_OPTION_THREADS, many ? 16 : 1);
+    atomic_store(&test_memory.peak, 0);
+    assert_ok(kldsel_pairwise_cosine(x, NULL, 0, 2, test_options, matrix, 4));
+    peaks[many] = atomic_load(&test_memory.peak);
+  }
+  ck_assert_uint_eq(peaks[0], peaks[1]);
+  kldsel_tensor_free(x);
+}
+END_TEST
 
 START_TEST(progress_and_cancel) {
   enum {
@@ -405,6 +495,8 @@ Suite *test_suite(void) {
   tcase_add_test(tests, not_finite_is_named);
   tcase_add_test(tests, cosine_beyond_memory);
   tests = add_case(suite, "progress");
+  tcase_add_test(tests, ranges_of_many_blocks);
+  tcase_add_test(tests, one_block_takes_one_thread);
   tcase_add_test(tests, progress_and_cancel);
   return suite;
 }

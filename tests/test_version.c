@@ -53,6 +53,17 @@ START_TEST(build_info_cuts_as_snprintf_does) {
 }
 END_TEST
 
+START_TEST(build_info_ends_with_a_better_core_if_there_is_one) {
+  char text[512], end[128] = "";
+  size_t length = kldsel_build_info(text, sizeof text);
+  const char *better = kldsel_blas_better_core();
+  if (*better != '\0') snprintf(end, sizeof end, " better=%s", better);
+  ck_assert_uint_gt(length, strlen(end));
+  ck_assert_str_eq(text + length - strlen(end), end);
+  ck_assert_int_eq(strstr(text, "better") != NULL, *better != '\0');
+}
+END_TEST
+
 START_TEST(cpu_level_is_one_that_is_documented) {
   int32_t level = kldsel_cpu_level();
   ck_assert_int_ge(level, KLDSEL_CPU_LEVEL_BASELINE);
@@ -68,6 +79,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, build_info_is_one_line);
   tcase_add_test(tests, build_info_names_level_and_blas);
   tcase_add_test(tests, build_info_cuts_as_snprintf_does);
+  tcase_add_test(tests, build_info_ends_with_a_better_core_if_there_is_one);
   tcase_add_test(tests, cpu_level_is_one_that_is_documented);
   return suite;
 }
