@@ -77,6 +77,11 @@ hardened() {
     ! dynamic | grep -qE 'TEXTREL|RPATH|RUNPATH' || { echo 'a text relocation or a search path' && return 1; }
 }
 check 'libkldsel.so is hardened' hardened
+# Where the build asks for it, as every build does that optimises.
+fortified() { nm -D --undefined-only "$shared" | grep -q '__vsnprintf_chk'; }
+if grep -q 'D_FORTIFY_SOURCE=2' "$build/compile_commands.json"; then
+    check 'libkldsel.so checks what it prints into' fortified
+fi
 
 ## Consumers
 sed 's/.*/REFERENCE(&)/' "$here/symbols.txt" >"$stage/references.h"
