@@ -8,6 +8,8 @@
 
 enum {
   PATTERN = 0xA5,
+  /* As doubles, 1e306 and 1e137: a sum that has such a number in it shows it. */
+  FRESH = 0x7F,
   GUARD = 0x5C
 };
 static const uint64_t ALIVE = 0x616c6976656d656dU;
@@ -74,17 +76,18 @@ void expect_poisoned(const char *file, int line, const char *name, const void *m
 
 /* ---- memory ---- */
 
-/* In front of each block: a mark to tell foreign pointers from ours, and the size, to find the guard
- * behind the block. Sixteen bytes keep malloc's alignment. */
-struct block {
-  uint64_t mark;
-  uint64_t size;
-};
-_Static_assert(sizeof(struct block) == 16, "blocks must stay aligned");
-
 enum {
   GUARD_BYTES = 16
 };
+
+/* In front of each block: a mark to tell foreign pointers from ours, and the size, to find the guard
+ * behind the block; and a guard. A multiple of sixteen bytes keeps malloc's alignment. */
+struct block {
+  uint64_t mark;
+  uint64_t size;
+  unsigned char guard[GUARD_BYTES];
+};
+_Static_assert(sizeof(struct block) == 32, "blocks must stay aligned");
 
 /* Aborts outright: these run on threads that Check does not know. */
 static void broken(const char *what) {
@@ -106,7 +109,8 @@ void *memory_allocate(void *user, size_t size) {
   block->mark = ALIVE;
   block->size = size;
   unsigned char *bytes = (unsigned char *)(block + 1);
-  memset(bytes, PATTERN, size);
+  memset(block->guard, GUARD, sizeof block->guard);
+  memset(bytes, FRESH, size);
   memset(bytes + size, GUARD, GUARD_BYTES);
   atomic_fetch_add(&memory->live, 1);
   size_t total = atomic_fetch_add(&memory->bytes, size) + size, peak = atomic_load(&memory->peak);
@@ -119,9 +123,11 @@ void memory_release(void *user, void *pointer) {
   if (!pointer) broken("release of NULL");
   struct block *block = (struct block *)pointer - 1;
   if (block->mark != ALIVE) broken("release of what it did not hand out, or twice");
-  const unsigned char *guard = (const unsigned char *)pointer + block->size;
-  for (size_t i = 0; i < GUARD_BYTES; i++)
-    if (guard[i] != GUARD) broken("written past the end of a block");
+  const unsigned char *behind = (const unsigned char *)pointer + block->size;
+  for (size_t i = 0; i < GUARD_BYTES; i++) {
+    if (block->guard[i] != GUARD) broken("written before the beginning of a block");
+    if (behind[i] != GUARD) broken("written past the end of a block");
+  }
   block->mark = 0;
   atomic_fetch_sub(&memory->live, 1);
   atomic_fetch_sub(&memory->bytes, block->size);
