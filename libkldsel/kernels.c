@@ -214,6 +214,10 @@ static double dot(const double *a, const double *b, size_t n) {
   return sum + dot_whole(at[0], at[1], LANES);
 }
 
+static void add(double *to, const double *from, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
 static void inverse_roots(double *values, size_t n) {
   for (size_t i = 0; i < n; i++) values[i] = values[i] > 0 ? 1.0 / sqrt(values[i]) : 0.0;
 }
@@ -241,7 +245,7 @@ static int scan(const void *values, size_t n) {
     memcpy(&bits, (const char *)values + i * sizeof bits, sizeof bits);
     uint64_t exponent = bits >> 52 & 0x7ff;
     int zero = (bits & INT64_MAX) == 0;
-    int extreme = !zero && exponent - (1023 - 450) >= 900;
+    int extreme = !zero && exponent - (1023 - 200) >= 400;
     int here = exponent == 0x7ff ? SCAN_NOT_FINITE : extreme ? SCAN_EXTREME : SCAN_ORDINARY;
     found = here > found ? here : found;
   }
@@ -259,6 +263,7 @@ const struct kernels KLDSEL_KERNELS = {TABLE(f64, 64),
                                        TABLE(f16, 16),
                                        TABLE(bf16, 16),
                                        dot,
+                                       add,
                                        inverse_roots,
                                        similarities,
                                        scan,

@@ -3,7 +3,8 @@
  *
  * Order of summation: eight lanes of double, element k in lane k mod 8, each lane in order, the lanes then
  * added as ((0+1)+(2+3))+((4+5)+(6+7)); what is left past the last whole eight, padded with zeros, is a sum
- * of its own. No fused multiply-add but where the product is exact. So every level gives the same bits.
+ * of its own. A weight's products are added with one rounding, by a fused operation or what gives the same
+ * bits (fused.h); elsewhere nothing is fused. So every level gives the same bits.
  *
  * A line is a run of contiguous elements of one dtype: a filter's elements where rows are contiguous, one
  * element of all filters where columns are. Lines come LINES at a time, the last ones fewer. */
@@ -114,12 +115,15 @@ struct slice_kernels;
 struct kernels {
   struct line_kernels f64, f32, f16, bf16;
   double (*dot)(const double *a, const double *b, size_t n);
+  /* to[i] += from[i] */
+  void (*add)(double *to, const double *from, size_t n);
   /* values[i] = 1/sqrt(values[i]); 0 where that is 0. */
   void (*inverse_roots)(double *values, size_t n);
   /* values[i], <x_i, s> so far, becomes clamp_similarity() of (weights[i] values[i] - C_ii) / (filters - 1);
    * C_ii is 1 where the weight is not 0, but 0 by positive-negative. */
   void (*similarities)(int sign, const double *weights, size_t n, int64_t filters, double *values);
-  /* SCAN_EXTREME: a magnitude below 2^-450 or from 2^450, whose square might be lost. */
+  /* SCAN_EXTREME: a magnitude below 2^-200 or from 2^200. Its square might be lost, or bits of its products
+   * with unit weights, which fused.h wants whole. */
   int (*scan)(const void *values, size_t n);
   const struct convert_kernels *convert;
   const struct exponential_kernels *exponentials;

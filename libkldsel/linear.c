@@ -85,7 +85,7 @@ double *kldsel_begin_chunk_sums(struct job *job, int32_t slot) {
 void kldsel_end_chunk_sums(struct job *job, size_t chunk, const double *sums) {
   if (job->chunks == 1) return;
   kldsel_turns_wait(&job->turns, chunk);
-  for (int64_t k = 0; k < SIGN_PARTS * job->stride; k++) job->totals[k] += sums[k];
+  job->kernels->add(job->totals, sums, (size_t)(SIGN_PARTS * job->stride));
   kldsel_turns_advance(&job->turns);
 }
 
@@ -312,7 +312,8 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
                       .threads = threads,
                       .worker = worker,
                       .filter_axes = kldsel_axes_of(tensor, tensor->filter_axes),
-                      .element_axes = kldsel_element_axes(tensor),
+                      .element_axes = by_kernel ? kldsel_element_axes(tensor)
+                                                : kldsel_element_axes_in_memory(tensor),
                       .filters = tensor->filters,
                       .elements = tensor->elements,
                       .slices = by_kernel ? tensor->channels : 1,

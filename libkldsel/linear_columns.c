@@ -25,7 +25,7 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
     kldsel_count_block(job, slot, &block);
   }
   kldsel_turns_wait(&job->turns, chunk);
-  for (int64_t j = 0; j < 2 * job->stride; j++) job->totals[j] += squares[j];
+  job->kernels->add(job->totals, squares, (size_t)(2 * job->stride));
   kldsel_turns_advance(&job->turns);
   progress_add(job->progress, first_pass_share(job, (end - begin) * job->filters),
                worker_of(job, task_worker));
@@ -66,8 +66,8 @@ static void end_chunk_dots(struct job *job, size_t chunk, const double *chunk_do
   for (int sign = 0; sign < SIGNS; sign++) {
     double *profile = job->similarity->profile[sign];
     job->mean_dots[sign] += mean_dots[sign];
-    if (profile == NULL) continue;
-    for (int64_t j = 0; j < job->filters; j++) profile[j] += chunk_dots[sign * job->stride + j];
+    if (profile != NULL)
+      job->kernels->add(profile, chunk_dots + sign * job->stride, (size_t)job->filters);
   }
   kldsel_turns_advance(&job->turns);
 }
