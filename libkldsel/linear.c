@@ -123,8 +123,7 @@ static void choose_walk(struct job *job, int sliced) {
   job->line_kernels = job->gathered ? &job->kernels->f64 : kldsel_line_kernels(job->kernels, tensor->dtype);
 
   columns = job->walk == WALK_COLUMNS;
-  /* What is read as it lies is read in order; what is gathered is the same wherever it comes from. */
-  if (columns && !job->gathered) job->element_axes = kldsel_element_axes_in_memory(tensor);
+  if (columns) job->element_axes = kldsel_element_axes_in_memory(tensor);
   job->line_length = columns ? job->filters : job->elements;
   job->stride = whole_lines(job->line_length);
   job->weight_stride = whole_lines(job->filters);
