@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sum + x * factor with one rounding, x being a weight of so many bytes: by the processor, or where it cannot, by
- * sums and products that give the same bits. */
+/* sum + x * factor with one rounding, x being a weight of so many bytes: by the processor, or where it
+ * cannot, by sums and products that give the same bits. */
 #ifndef KLDSEL_FUSED_H
 #define KLDSEL_FUSED_H
 

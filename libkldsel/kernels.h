@@ -7,7 +7,7 @@
  * bits (fused.h); elsewhere nothing is fused. So every level gives the same bits.
  *
  * A line is a run of contiguous elements of one dtype: a filter's elements where rows are contiguous, one
- * element of all filters where columns are. Lines come LINES at a time, the last ones fewer. */
+ * element of all filters where columns are. Lines come LINES at a time, zeros for those that are missing. */
 #ifndef KLDSEL_KERNELS_H
 #define KLDSEL_KERNELS_H
 
@@ -76,24 +76,25 @@ struct norms {
   double negative_squares;
 };
 
-/* The kernels of one dtype, over LINES lines of n elements; ahead is where they fetch from: row_dots and
- * column_norms FETCH_ALL, the others FETCH_HALF. */
+/* The kernels of one dtype, over count lines of n elements, count being a multiple of LINES; ahead is where
+ * they fetch from: row_dots and column_norms FETCH_ALL, the others FETCH_HALF. */
 struct line_kernels {
   /* norms[line] += those of n elements. */
-  void (*row_norms)(const void *const *lines, const void *ahead, size_t n, struct norms *norms);
+  void (*row_norms)(const void *const *lines, size_t count, const void *ahead, size_t n, struct norms *norms);
   /* sums[part][k] += sum over lines of weights[line][part] * part(line[k]). */
-  void (*row_accumulate)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*row_accumulate)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                          const double (*weights)[SIGN_PARTS], double *const *sums);
   /* dots[line][sign] += <x part of the line, sums of the y part>. */
-  void (*row_dots)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*row_dots)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                    const double *const *sums, double (*dots)[SIGNS]);
   /* positive_squares[j], negative_squares[j] += over lines. */
-  void (*column_norms)(const void *const *lines, const void *ahead, size_t n, double *const *squares);
+  void (*column_norms)(const void *const *lines, size_t count, const void *ahead, size_t n,
+                       double *const *squares);
   /* sums[line][part] += sum over j of weights[part][j] * part(line[j]). */
-  void (*column_accumulate)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*column_accumulate)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                             const double *const *weights, double (*sums)[SIGN_PARTS]);
   /* dots[sign][j] += sum over lines of x part of line[j] * sums[line][y part]. */
-  void (*column_dots)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*column_dots)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                       const double (*sums)[SIGN_PARTS], double *const *dots);
   /* counts[0], counts[1] += positive and negative ones of n <= TILE elements of one line. */
   void (*count_signs)(const void *line, size_t n, int64_t *counts);

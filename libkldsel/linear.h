@@ -22,6 +22,12 @@ struct similarity {
   int64_t negative;
 };
 
+/* Weights that the same thread will probably read next; at is NULL if there are none. */
+struct upcoming {
+  const char *at;
+  int64_t bytes;
+};
+
 static inline int sign_wanted(int32_t signs, int sign) {
   return (signs >> (sign + 1) & 1) != 0;
 }
@@ -30,6 +36,7 @@ static inline int sign_wanted(int32_t signs, int sign) {
  * knows what the layer is called. */
 kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
                                     int32_t granularity, int32_t threads, const struct allocator *allocator,
-                                    struct progress *progress, int32_t worker, struct similarity *similarity);
+                                    struct progress *progress, int32_t worker, struct upcoming upcoming,
+                                    struct similarity *similarity);
 
 #endif

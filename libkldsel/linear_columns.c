@@ -11,16 +11,14 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
   memset(squares, 0, (size_t)(2 * job->stride) * sizeof *squares);
   for (int64_t k = begin; k < end && !progress_cancelled(job->progress); k += job->block_lines) {
     struct block block;
-    const void *at[LINES];
+    const void *room[BLOCK];
     kldsel_fetch_block(job, k, end, slot, &block);
     kldsel_scan_block(job, slot, &block);
     for (int64_t j = 0; j < job->filters; j += TILE) {
       double *const here[] = {squares + j, squares + job->stride + j};
-      for (int line = 0; line < block.count; line += LINES) {
-        kldsel_lines_at(job, &block, line, j, at);
-        size_t n = tile_at(job, j);
-        job->line_kernels->column_norms(at, fetch_ahead(job, &block, FETCH_ALL, n, at[0]), n, here);
-      }
+      size_t n = tile_at(job, j);
+      const void *const *lines = kldsel_lines_at(job, &block, j, room);
+      job->line_kernels->column_norms(lines, block.padded, fetch_ahead(job, &block, FETCH_ALL, n), n, here);
     }
     kldsel_count_block(job, slot, &block);
   }
@@ -33,31 +31,27 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
 
 /* sums[line] of a block: s at one element each. */
 static void accumulate_block(struct job *job, struct block *block, double (*sums)[SIGN_PARTS]) {
-  const void *at[LINES];
+  const void *room[BLOCK];
   for (int64_t j = 0; j < job->filters; j += TILE) {
     const double *const weights[] = {job->weights + j, job->weights + job->weight_stride + j,
                                      job->weights + 2 * job->weight_stride + j};
-    for (int line = 0; line < block->count; line += LINES) {
-      kldsel_lines_at(job, block, line, j, at);
-      size_t n = tile_at(job, j);
-      const void *ahead = fetch_ahead(job, block, FETCH_HALF, n, at[0]);
-      job->line_kernels->column_accumulate(job->wanted, at, ahead, n, weights, sums + line);
-    }
+    size_t n = tile_at(job, j);
+    const void *const *lines = kldsel_lines_at(job, block, j, room);
+    job->line_kernels->column_accumulate(job->wanted, lines, block->padded,
+                                         fetch_ahead(job, block, FETCH_HALF, n), n, weights, sums);
   }
 }
 
 static void add_block_dots(struct job *job, struct block *block, const double (*sums)[SIGN_PARTS],
                            double *chunk_dots) {
-  const void *at[LINES];
+  const void *room[BLOCK];
   for (int64_t j = 0; j < job->filters; j += TILE) {
     double *const dots[] = {chunk_dots + j, chunk_dots + job->stride + j, chunk_dots + 2 * job->stride + j,
                             chunk_dots + 3 * job->stride + j};
-    for (int line = 0; line < block->count; line += LINES) {
-      kldsel_lines_at(job, block, line, j, at);
-      size_t n = tile_at(job, j);
-      const void *ahead = fetch_ahead(job, block, FETCH_HALF, n, at[0]);
-      job->line_kernels->column_dots(job->wanted, at, ahead, n, sums + line, dots);
-    }
+    size_t n = tile_at(job, j);
+    const void *const *lines = kldsel_lines_at(job, block, j, room);
+    job->line_kernels->column_dots(job->wanted, lines, block->padded, fetch_ahead(job, block, FETCH_HALF, n),
+                                   n, sums, dots);
   }
 }
 
@@ -66,8 +60,7 @@ static void end_chunk_dots(struct job *job, size_t chunk, const double *chunk_do
   for (int sign = 0; sign < SIGNS; sign++) {
     double *profile = job->similarity->profile[sign];
     job->mean_dots[sign] += mean_dots[sign];
-    if (profile != NULL)
-      job->kernels->add(profile, chunk_dots + sign * job->stride, (size_t)job->filters);
+    if (profile != NULL) job->kernels->add(profile, chunk_dots + sign * job->stride, (size_t)job->filters);
   }
   kldsel_turns_advance(&job->turns);
 }
