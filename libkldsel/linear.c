@@ -52,10 +52,13 @@ void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32
   block->padded = (size_t)(block->count + LINES - 1) / LINES * LINES;
   block->next = fetched_with(job, across, first, end);
   for (size_t r = (size_t)block->count; r < block->padded; r++) block->lines[r] = zeros;
+  if (!job->gathered && across->count == 1) {
+    const unsigned char *base = tensor->origin + first * across->axis[0].stride_bytes;
+    for (int r = 0; r < block->count; r++) block->lines[r] = base + r * across->axis[0].stride_bytes;
+    return;
+  }
   for (int r = 0; r < block->count; r++) {
-    int64_t offset = across->count == 1 ? (first + r) * across->axis[0].stride_bytes
-                                        : kldsel_axes_offset(across, first + r);
-    const unsigned char *base = tensor->origin + offset;
+    const unsigned char *base = tensor->origin + kldsel_axes_offset(across, first + r);
     block->lines[r] = base;
     if (!job->gathered) continue;
     double *line = job->slot_lines + slot * job->slot_lines_size + r * job->line_length;
