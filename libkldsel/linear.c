@@ -199,7 +199,7 @@ static kldsel_status allocate_scratch(struct job *job, const struct allocator *a
 
 static void run_pass(struct job *job, task_function pass) {
   kldsel_turns_begin(&job->turns);
-  kldsel_run_tasks(job->threads, job->chunks, pass, job);
+  kldsel_team_run(job->team, job->threads, job->chunks, pass, job);
   kldsel_turns_end(&job->turns);
 }
 
@@ -313,7 +313,7 @@ static uint64_t first_pass_told(const struct job *job) {
 }
 
 kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
-                                    int32_t granularity, int32_t threads, const struct allocator *allocator,
+                                    int32_t granularity, struct team *team, const struct allocator *allocator,
                                     struct progress *progress, int32_t worker, struct upcoming upcoming,
                                     struct similarity *similarity) {
   int by_kernel = granularity == KLDSEL_GRANULARITY_KERNEL && tensor->channels > 1;
@@ -322,7 +322,7 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
   for (int sign = 0; sign < SIGNS; sign++) similarity->mean[sign] = (double)NAN;
   if (by_kernel) {
     int lossy = 0, means = (similarity->content & (KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS)) != 0;
-    kldsel_status status = kldsel_channels_profile(tensor, kernels, threads, allocator, progress, worker,
+    kldsel_status status = kldsel_channels_profile(tensor, kernels, team, allocator, progress, worker,
                                                    similarity, &lossy, &told);
     if (status != KLDSEL_OK || !lossy || !means) return status;
     sliced = 1; /* once more, with care */
@@ -332,7 +332,8 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
                       .kernels = kernels,
                       .progress = progress,
                       .similarity = similarity,
-                      .threads = threads,
+                      .team = team,
+                      .threads = kldsel_team_threads(team),
                       .worker = worker,
                       .upcoming = upcoming,
                       .filter_axes = kldsel_axes_of(tensor, tensor->filter_axes),

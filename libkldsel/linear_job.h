@@ -29,6 +29,7 @@ struct job {
   const struct line_kernels *line_kernels;
   struct progress *progress;
   struct similarity *similarity;
+  struct team *team;
   int32_t threads;
   int32_t worker;
   struct upcoming upcoming;
