@@ -84,8 +84,8 @@ static void fill_block(void *context, size_t task, int32_t worker) {
   progress_add(&matrix->progress, (uint64_t)((end - begin) * columns * (mirrored ? 2 : 1)), worker);
 }
 
-static kldsel_status fill_matrix(struct matrix *matrix, const struct kldsel_options *options, int32_t threads,
-                                 double *values) {
+static kldsel_status fill_matrix(struct matrix *matrix, const struct kldsel_options *options,
+                                 struct team *team, double *values) {
   matrix->values = values;
   int64_t columns = matrix->y->count;
   matrix->symmetric = matrix->x == matrix->y && matrix->rows == matrix->x->count;
@@ -94,13 +94,14 @@ static kldsel_status fill_matrix(struct matrix *matrix, const struct kldsel_opti
   int64_t row_blocks = blocks_of(matrix->first + matrix->rows) - matrix->first_block;
   size_t tasks =
       (size_t)(matrix->symmetric ? row_blocks * (row_blocks + 1) / 2 : row_blocks * matrix->column_blocks);
+  int32_t threads = kldsel_team_threads(team);
   if ((size_t)threads > tasks) threads = (int32_t)tasks;
   void *blocks;
   TRY(kldsel_allocate(&options->allocator, (size_t)threads * BLOCKS_DOUBLES, sizeof(double),
                       "pairwise cosine", &blocks));
   matrix->blocks = blocks;
   progress_begin(&matrix->progress, options, (uint64_t)(matrix->rows * columns));
-  kldsel_run_tasks(threads, tasks, fill_block, matrix);
+  kldsel_team_run(team, threads, tasks, fill_block, matrix);
   progress_end(&matrix->progress);
   kldsel_release(&options->allocator, blocks);
   if (progress_cancelled(&matrix->progress))
@@ -130,6 +131,29 @@ static kldsel_status check_operands(const kldsel_tensor *x, const kldsel_tensor 
   return KLDSEL_OK;
 }
 
+static kldsel_status compute(struct matrix *matrix, const kldsel_tensor *x, const kldsel_tensor *y,
+                             const struct kldsel_options *options, struct team *team, double *values) {
+  const struct kernels *kernels;
+  TRY(kldsel_cpu_kernels(options->cpu_level, &kernels));
+  int32_t granularity = kldsel_granularity_of(options);
+  struct unit_rows x_rows, y_rows;
+  TRY(kldsel_unit_rows_create(x, KLDSEL_PART_ALL, granularity, kernels, team, &options->allocator, "x",
+                              &x_rows));
+  matrix->x = matrix->y = &x_rows;
+  kldsel_status status = KLDSEL_OK;
+  if (y != x) {
+    status = kldsel_unit_rows_create(y, KLDSEL_PART_ALL, granularity, kernels, team, &options->allocator, "y",
+                                     &y_rows);
+    matrix->y = &y_rows;
+  }
+  if (status == KLDSEL_OK) {
+    status = fill_matrix(matrix, options, team, values);
+    if (y != x) kldsel_unit_rows_release(&y_rows);
+  }
+  kldsel_unit_rows_release(&x_rows);
+  return status;
+}
+
 kldsel_status kldsel_pairwise_cosine(const kldsel_tensor *x, const kldsel_tensor *y, int64_t first_row,
                                      int64_t rows, const kldsel_options *options, double *matrix,
                                      size_t count) {
@@ -137,25 +161,11 @@ kldsel_status kldsel_pairwise_cosine(const kldsel_tensor *x, const kldsel_tensor
   REQUIRE_NOT_NULL(matrix);
   if (y == NULL) y = x;
   struct kldsel_options chosen = kldsel_options_or_default(options);
-  int32_t granularity = kldsel_granularity_of(&chosen);
-  TRY(check_operands(x, y, first_row, rows, granularity, count));
-  const struct kernels *kernels;
-  TRY(kldsel_cpu_kernels(chosen.cpu_level, &kernels));
-  int32_t threads = kldsel_thread_count(chosen.threads);
-  struct unit_rows x_rows, y_rows;
-  TRY(kldsel_unit_rows_create(x, KLDSEL_PART_ALL, granularity, kernels, threads, &chosen.allocator, "x",
-                              &x_rows));
-  struct matrix cosines = {.x = &x_rows, .y = &x_rows, .first = first_row, .rows = rows};
-  kldsel_status status = KLDSEL_OK;
-  if (y != x) {
-    status = kldsel_unit_rows_create(y, KLDSEL_PART_ALL, granularity, kernels, threads, &chosen.allocator,
-                                     "y", &y_rows);
-    cosines.y = &y_rows;
-  }
-  if (status == KLDSEL_OK) {
-    status = fill_matrix(&cosines, &chosen, threads, matrix);
-    if (y != x) kldsel_unit_rows_release(&y_rows);
-  }
-  kldsel_unit_rows_release(&x_rows);
+  TRY(check_operands(x, y, first_row, rows, kldsel_granularity_of(&chosen), count));
+  struct matrix cosines = {.first = first_row, .rows = rows};
+  struct team team;
+  kldsel_team_begin(&team, kldsel_thread_count(chosen.threads));
+  kldsel_status status = compute(&cosines, x, y, &chosen, &team, matrix);
+  kldsel_team_end(&team);
   return status;
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "check.h"
 #include "dtype.h"
@@ -10,20 +11,22 @@
 #include "options.h"
 #include "tensor.h"
 
-static void append_axes(const struct kldsel_tensor *tensor, uint32_t mask, struct axes *axes) {
-  for (int32_t a = 0; a < tensor->rank; a++) {
-    if (!(mask & 1u << a) || tensor->shape[a] == 1) continue;
-    struct axis axis = {tensor->shape[a], tensor->strides_bytes[a]};
-    struct axis *outer = axes->count > 0 ? &axes->axis[axes->count - 1] : NULL;
-    int64_t span;
-    if (outer != NULL && !__builtin_mul_overflow(axis.extent, axis.stride_bytes, &span) &&
-        outer->stride_bytes == span) {
-      outer->extent *= axis.extent;
-      outer->stride_bytes = axis.stride_bytes;
-    } else {
-      axes->axis[axes->count++] = axis;
-    }
+static void append_axis(struct axis axis, struct axes *axes) {
+  struct axis *outer = axes->count > 0 ? &axes->axis[axes->count - 1] : NULL;
+  int64_t span;
+  if (outer != NULL && !__builtin_mul_overflow(axis.extent, axis.stride_bytes, &span) &&
+      outer->stride_bytes == span) {
+    outer->extent *= axis.extent;
+    outer->stride_bytes = axis.stride_bytes;
+  } else {
+    axes->axis[axes->count++] = axis;
   }
+}
+
+static void append_axes(const struct kldsel_tensor *tensor, uint32_t mask, struct axes *axes) {
+  for (int32_t a = 0; a < tensor->rank; a++)
+    if (mask & 1u << a && tensor->shape[a] != 1)
+      append_axis((struct axis){tensor->shape[a], tensor->strides_bytes[a]}, axes);
 }
 
 /* A nest always has an axis, so that walks need no special case. */
@@ -42,6 +45,22 @@ struct axes kldsel_element_axes(const struct kldsel_tensor *tensor) {
   struct axes axes = {0};
   append_axes(tensor, tensor->channel_axes, &axes);
   append_axes(tensor, ~(tensor->filter_axes | tensor->channel_axes), &axes);
+  require_axis(tensor, &axes);
+  return axes;
+}
+
+struct axes kldsel_element_axes_in_memory(const struct kldsel_tensor *tensor) {
+  struct axis sorted[KLDSEL_MAX_RANK];
+  int32_t count = 0;
+  for (int32_t a = 0; a < tensor->rank; a++) {
+    if (tensor->filter_axes & 1u << a || tensor->shape[a] == 1) continue;
+    int32_t at = count++;
+    for (; at > 0 && llabs(sorted[at - 1].stride_bytes) < llabs(tensor->strides_bytes[a]); at--)
+      sorted[at] = sorted[at - 1];
+    sorted[at] = (struct axis){tensor->shape[a], tensor->strides_bytes[a]};
+  }
+  struct axes axes = {0};
+  for (int32_t a = 0; a < count; a++) append_axis(sorted[a], &axes);
   require_axis(tensor, &axes);
   return axes;
 }

@@ -54,75 +54,102 @@ INLINE void unpad_sums(const struct tail_sums *tail, double *const *sums, int co
     for (size_t i = from; i < n; i++) sums[s][i] = tail->values[s][i - from];
 }
 
-/* ---- the kernels with their tails ---- */
+/* ---- the kernels: LINES lines at a time, with their tails ---- */
 
-INLINE void row_norms_all(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
-                          size_t n, struct norms *norms) {
+/* Where LINES lines from first on fetch from. */
+INLINE const void *ahead_of(const void *ahead, int part, size_t first, size_t n, size_t bytes) {
+  uintptr_t there =
+      (uintptr_t)ahead + first * n * bytes / (size_t)part; /* may leave its object, as in prefetch() */
+  return (const void *)there;                              /* NOLINT(performance-no-int-to-ptr) */
+}
+
+INLINE void row_norms_all(split_function *load, size_t bytes, const char *const *lines, size_t count,
+                          const void *ahead, size_t n, struct norms *norms) {
   size_t whole = n - n % LANES;
-  row_norms(load, bytes, lines, ahead, whole, norms);
-  if (whole == n) return;
-  struct tail tail;
-  row_norms(load, bytes, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, norms);
+  for (size_t i = 0; i < count; i += LINES) {
+    row_norms(load, bytes, lines + i, ahead_of(ahead, FETCH_HALF, i, n, bytes), whole, norms + i);
+    if (whole == n) continue;
+    struct tail tail;
+    row_norms(load, bytes, pad_lines(&tail, lines + i, bytes, whole, n), lines[i], LANES, norms + i);
+  }
 }
 
 INLINE void row_accumulate_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
-                               const void *ahead, size_t n, const double (*weights)[SIGN_PARTS],
+                               size_t count, const void *ahead, size_t n, const double (*weights)[SIGN_PARTS],
                                double *const *sums) {
   size_t whole = n - n % LANES;
-  row_accumulate(load, bytes, wanted, lines, ahead, whole, weights, sums);
-  if (whole == n) return;
-  struct tail tail;
   struct tail_sums tail_sums;
   double *const *at = pad_sums(&tail_sums, (const double *const *)sums, SIGN_PARTS, whole, n);
-  row_accumulate(load, bytes, wanted, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, weights, at);
+  for (size_t i = 0; i < count; i += LINES) {
+    row_accumulate(load, bytes, wanted, lines + i, ahead_of(ahead, FETCH_HALF, i, n, bytes), whole,
+                   weights + i, sums);
+    if (whole == n) continue;
+    struct tail tail;
+    row_accumulate(load, bytes, wanted, pad_lines(&tail, lines + i, bytes, whole, n), lines[i], LANES,
+                   weights + i, at);
+  }
   unpad_sums(&tail_sums, sums, SIGN_PARTS, whole, n);
 }
 
 INLINE void row_dots_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
-                         const void *ahead, size_t n, const double *const *sums, double (*dots)[SIGNS]) {
+                         size_t count, const void *ahead, size_t n, const double *const *sums,
+                         double (*dots)[SIGNS]) {
   size_t whole = n - n % LANES;
-  row_dots(load, bytes, wanted, lines, ahead, whole, sums, dots);
-  if (whole == n) return;
-  struct tail tail;
   struct tail_sums tail_sums;
   const double *const *at = (const double *const *)pad_sums(&tail_sums, sums, SIGN_PARTS, whole, n);
-  row_dots(load, bytes, wanted, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, at, dots);
+  for (size_t i = 0; i < count; i += LINES) {
+    row_dots(load, bytes, wanted, lines + i, ahead_of(ahead, FETCH_ALL, i, n, bytes), whole, sums, dots + i);
+    if (whole == n) continue;
+    struct tail tail;
+    row_dots(load, bytes, wanted, pad_lines(&tail, lines + i, bytes, whole, n), lines[i], LANES, at,
+             dots + i);
+  }
 }
 
-INLINE void column_norms_all(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
-                             size_t n, double *const *squares) {
+INLINE void column_norms_all(split_function *load, size_t bytes, const char *const *lines, size_t count,
+                             const void *ahead, size_t n, double *const *squares) {
   size_t whole = n - n % LANES;
-  column_norms(load, bytes, lines, ahead, whole, squares);
-  if (whole == n) return;
-  struct tail tail;
   struct tail_sums tail_sums;
   double *const *at = pad_sums(&tail_sums, (const double *const *)squares, 2, whole, n);
-  column_norms(load, bytes, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, at);
+  for (size_t i = 0; i < count; i += LINES) {
+    column_norms(load, bytes, lines + i, ahead_of(ahead, FETCH_ALL, i, n, bytes), whole, squares);
+    if (whole == n) continue;
+    struct tail tail;
+    column_norms(load, bytes, pad_lines(&tail, lines + i, bytes, whole, n), lines[i], LANES, at);
+  }
   unpad_sums(&tail_sums, squares, 2, whole, n);
 }
 
 INLINE void column_accumulate_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
-                                  const void *ahead, size_t n, const double *const *weights,
+                                  size_t count, const void *ahead, size_t n, const double *const *weights,
                                   double (*sums)[SIGN_PARTS]) {
   size_t whole = n - n % LANES;
-  column_accumulate(load, bytes, wanted, lines, ahead, whole, weights, sums);
-  if (whole == n) return;
-  struct tail tail;
   struct tail_sums tail_sums;
   const double *const *at = (const double *const *)pad_sums(&tail_sums, weights, SIGN_PARTS, whole, n);
-  column_accumulate(load, bytes, wanted, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, at, sums);
+  for (size_t i = 0; i < count; i += LINES) {
+    column_accumulate(load, bytes, wanted, lines + i, ahead_of(ahead, FETCH_HALF, i, n, bytes), whole,
+                      weights, sums + i);
+    if (whole == n) continue;
+    struct tail tail;
+    column_accumulate(load, bytes, wanted, pad_lines(&tail, lines + i, bytes, whole, n), lines[i], LANES, at,
+                      sums + i);
+  }
 }
 
 INLINE void column_dots_all(split_function *load, size_t bytes, int wanted, const char *const *lines,
-                            const void *ahead, size_t n, const double (*sums)[SIGN_PARTS],
+                            size_t count, const void *ahead, size_t n, const double (*sums)[SIGN_PARTS],
                             double *const *dots) {
   size_t whole = n - n % LANES;
-  column_dots(load, bytes, wanted, lines, ahead, whole, sums, dots);
-  if (whole == n) return;
-  struct tail tail;
   struct tail_sums tail_sums;
   double *const *at = pad_sums(&tail_sums, (const double *const *)dots, SIGNS, whole, n);
-  column_dots(load, bytes, wanted, pad_lines(&tail, lines, bytes, whole, n), lines[0], LANES, sums, at);
+  for (size_t i = 0; i < count; i += LINES) {
+    column_dots(load, bytes, wanted, lines + i, ahead_of(ahead, FETCH_HALF, i, n, bytes), whole, sums + i,
+                dots);
+    if (whole == n) continue;
+    struct tail tail;
+    column_dots(load, bytes, wanted, pad_lines(&tail, lines + i, bytes, whole, n), lines[i], LANES, sums + i,
+                at);
+  }
   unpad_sums(&tail_sums, dots, SIGNS, whole, n);
 }
 
@@ -154,38 +181,40 @@ COUNT_SIGNS(count_signs_64, int64_t, INT64_MIN)
 #define BY_WANTED(kernel, load, bytes, ...)                                                                  \
   switch (wanted) {                                                                                          \
   case WANTED_ALL:                                                                                           \
-    kernel(load, bytes, WANTED_ALL, (const char *const *)lines, ahead, n, __VA_ARGS__);                      \
+    kernel(load, bytes, WANTED_ALL, (const char *const *)lines, count, ahead, n, __VA_ARGS__);               \
     break;                                                                                                   \
   case WANTED_SPLIT:                                                                                         \
-    kernel(load, bytes, WANTED_SPLIT, (const char *const *)lines, ahead, n, __VA_ARGS__);                    \
+    kernel(load, bytes, WANTED_SPLIT, (const char *const *)lines, count, ahead, n, __VA_ARGS__);             \
     break;                                                                                                   \
   default:                                                                                                   \
-    kernel(load, bytes, WANTED_ALL | WANTED_SPLIT, (const char *const *)lines, ahead, n, __VA_ARGS__);       \
+    kernel(load, bytes, WANTED_ALL | WANTED_SPLIT, (const char *const *)lines, count, ahead, n,              \
+           __VA_ARGS__);                                                                                     \
   }
 
 #define LINE_KERNELS(dtype, bytes)                                                                           \
-  static void row_norms_##dtype(const void *const *lines, const void *ahead, size_t n,                       \
+  static void row_norms_##dtype(const void *const *lines, size_t count, const void *ahead, size_t n,         \
                                 struct norms *norms) {                                                       \
-    row_norms_all(split_##dtype, bytes, (const char *const *)lines, ahead, n, norms);                        \
+    row_norms_all(split_##dtype, bytes, (const char *const *)lines, count, ahead, n, norms);                 \
   }                                                                                                          \
-  static void row_accumulate_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,      \
-                                     const double(*weights)[SIGN_PARTS], double *const *sums) {              \
+  static void row_accumulate_##dtype(int wanted, const void *const *lines, size_t count, const void *ahead,  \
+                                     size_t n, const double(*weights)[SIGN_PARTS], double *const *sums) {    \
     BY_WANTED(row_accumulate_all, split_##dtype, bytes, weights, sums)                                       \
   }                                                                                                          \
-  static void row_dots_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,            \
-                               const double *const *sums, double(*dots)[SIGNS]) {                            \
+  static void row_dots_##dtype(int wanted, const void *const *lines, size_t count, const void *ahead,        \
+                               size_t n, const double *const *sums, double(*dots)[SIGNS]) {                  \
     BY_WANTED(row_dots_all, split_##dtype, bytes, sums, dots)                                                \
   }                                                                                                          \
-  static void column_norms_##dtype(const void *const *lines, const void *ahead, size_t n,                    \
+  static void column_norms_##dtype(const void *const *lines, size_t count, const void *ahead, size_t n,      \
                                    double *const *squares) {                                                 \
-    column_norms_all(split_##dtype, bytes, (const char *const *)lines, ahead, n, squares);                   \
+    column_norms_all(split_##dtype, bytes, (const char *const *)lines, count, ahead, n, squares);            \
   }                                                                                                          \
-  static void column_accumulate_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,   \
-                                        const double *const *weights, double(*sums)[SIGN_PARTS]) {           \
+  static void column_accumulate_##dtype(int wanted, const void *const *lines, size_t count,                  \
+                                        const void *ahead, size_t n, const double *const *weights,           \
+                                        double(*sums)[SIGN_PARTS]) {                                         \
     BY_WANTED(column_accumulate_all, split_##dtype, bytes, weights, sums)                                    \
   }                                                                                                          \
-  static void column_dots_##dtype(int wanted, const void *const *lines, const void *ahead, size_t n,         \
-                                  const double(*sums)[SIGN_PARTS], double *const *dots) {                    \
+  static void column_dots_##dtype(int wanted, const void *const *lines, size_t count, const void *ahead,     \
+                                  size_t n, const double(*sums)[SIGN_PARTS], double *const *dots) {          \
     BY_WANTED(column_dots_all, split_##dtype, bytes, sums, dots)                                             \
   }
 
@@ -212,6 +241,10 @@ static double dot(const double *a, const double *b, size_t n) {
   const double *const operands[] = {a, b};
   double *const *at = pad_sums(&tail, operands, 2, whole, n);
   return sum + dot_whole(at[0], at[1], LANES);
+}
+
+static void add(double *to, const double *from, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] += from[i];
 }
 
 static void inverse_roots(double *values, size_t n) {
@@ -241,7 +274,7 @@ static int scan(const void *values, size_t n) {
     memcpy(&bits, (const char *)values + i * sizeof bits, sizeof bits);
     uint64_t exponent = bits >> 52 & 0x7ff;
     int zero = (bits & INT64_MAX) == 0;
-    int extreme = !zero && exponent - (1023 - 450) >= 900;
+    int extreme = !zero && exponent - (1023 - 200) >= 400;
     int here = exponent == 0x7ff ? SCAN_NOT_FINITE : extreme ? SCAN_EXTREME : SCAN_ORDINARY;
     found = here > found ? here : found;
   }
@@ -259,6 +292,7 @@ const struct kernels KLDSEL_KERNELS = {TABLE(f64, 64),
                                        TABLE(f16, 16),
                                        TABLE(bf16, 16),
                                        dot,
+                                       add,
                                        inverse_roots,
                                        similarities,
                                        scan,

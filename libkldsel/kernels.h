@@ -3,10 +3,11 @@
  *
  * Order of summation: eight lanes of double, element k in lane k mod 8, each lane in order, the lanes then
  * added as ((0+1)+(2+3))+((4+5)+(6+7)); what is left past the last whole eight, padded with zeros, is a sum
- * of its own. No fused multiply-add but where the product is exact. So every level gives the same bits.
+ * of its own. A weight's products are added with one rounding, by a fused operation or what gives the same
+ * bits (fused.h); elsewhere nothing is fused. So every level gives the same bits.
  *
  * A line is a run of contiguous elements of one dtype: a filter's elements where rows are contiguous, one
- * element of all filters where columns are. Lines come LINES at a time, the last ones fewer. */
+ * element of all filters where columns are. Lines come LINES at a time, zeros for those that are missing. */
 #ifndef KLDSEL_KERNELS_H
 #define KLDSEL_KERNELS_H
 
@@ -75,24 +76,25 @@ struct norms {
   double negative_squares;
 };
 
-/* The kernels of one dtype, over LINES lines of n elements; ahead is where they fetch from: row_dots and
- * column_norms FETCH_ALL, the others FETCH_HALF. */
+/* The kernels of one dtype, over count lines of n elements, count being a multiple of LINES; ahead is where
+ * they fetch from: row_dots and column_norms FETCH_ALL, the others FETCH_HALF. */
 struct line_kernels {
   /* norms[line] += those of n elements. */
-  void (*row_norms)(const void *const *lines, const void *ahead, size_t n, struct norms *norms);
+  void (*row_norms)(const void *const *lines, size_t count, const void *ahead, size_t n, struct norms *norms);
   /* sums[part][k] += sum over lines of weights[line][part] * part(line[k]). */
-  void (*row_accumulate)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*row_accumulate)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                          const double (*weights)[SIGN_PARTS], double *const *sums);
   /* dots[line][sign] += <x part of the line, sums of the y part>. */
-  void (*row_dots)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*row_dots)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                    const double *const *sums, double (*dots)[SIGNS]);
   /* positive_squares[j], negative_squares[j] += over lines. */
-  void (*column_norms)(const void *const *lines, const void *ahead, size_t n, double *const *squares);
+  void (*column_norms)(const void *const *lines, size_t count, const void *ahead, size_t n,
+                       double *const *squares);
   /* sums[line][part] += sum over j of weights[part][j] * part(line[j]). */
-  void (*column_accumulate)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*column_accumulate)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                             const double *const *weights, double (*sums)[SIGN_PARTS]);
   /* dots[sign][j] += sum over lines of x part of line[j] * sums[line][y part]. */
-  void (*column_dots)(int wanted, const void *const *lines, const void *ahead, size_t n,
+  void (*column_dots)(int wanted, const void *const *lines, size_t count, const void *ahead, size_t n,
                       const double (*sums)[SIGN_PARTS], double *const *dots);
   /* counts[0], counts[1] += positive and negative ones of n <= TILE elements of one line. */
   void (*count_signs)(const void *line, size_t n, int64_t *counts);
@@ -114,12 +116,15 @@ struct slice_kernels;
 struct kernels {
   struct line_kernels f64, f32, f16, bf16;
   double (*dot)(const double *a, const double *b, size_t n);
+  /* to[i] += from[i] */
+  void (*add)(double *to, const double *from, size_t n);
   /* values[i] = 1/sqrt(values[i]); 0 where that is 0. */
   void (*inverse_roots)(double *values, size_t n);
   /* values[i], <x_i, s> so far, becomes clamp_similarity() of (weights[i] values[i] - C_ii) / (filters - 1);
    * C_ii is 1 where the weight is not 0, but 0 by positive-negative. */
   void (*similarities)(int sign, const double *weights, size_t n, int64_t filters, double *values);
-  /* SCAN_EXTREME: a magnitude below 2^-450 or from 2^450, whose square might be lost. */
+  /* SCAN_EXTREME: a magnitude below 2^-200 or from 2^200. Its square might be lost, or bits of its products
+   * with unit weights, which fused.h wants whole. */
   int (*scan)(const void *values, size_t n);
   const struct convert_kernels *convert;
   const struct exponential_kernels *exponentials;

@@ -5,7 +5,7 @@
 #define KLDSEL_KERNELS_COLUMNS_H
 
 #include "kernels.h"
-#include "vector.h"
+#include "parts.h"
 
 INLINE void column_norms(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
                          size_t n, double *const *squares) {
@@ -33,9 +33,9 @@ INLINE void column_accumulate(split_function *load, size_t bytes, int wanted, co
         if (first == 0 && lane == 0) fetch(ahead, FETCH_HALF, j, bytes);
         for (int r = 0; r < HELD; r++) {
           struct parts part = load(lines[first + r] + j * bytes);
-          if (wanted & WANTED_ALL) sum[r][ALL] += part.x * all;
+          if (wanted & WANTED_ALL) sum[r][ALL] = fused(bytes, part.x, all, sum[r][ALL]);
           if (wanted & WANTED_SPLIT)
-            add_parts(part, positive, negative, &sum[r][POSITIVE], &sum[r][NEGATIVE]);
+            add_parts(bytes, part, positive, negative, &sum[r][POSITIVE], &sum[r][NEGATIVE]);
         }
       }
       for (int r = 0; r < HELD; r++)
@@ -66,11 +66,10 @@ INLINE void column_dots(split_function *load, size_t bytes, int wanted, const ch
     if (j % LANES == 0) fetch(ahead, FETCH_HALF, j, bytes);
     for (int r = 0; r < LINES; r++) {
       struct parts part = load(line[r] + j * bytes);
-      if (wanted & WANTED_ALL) dot[ALL] += part.x * sum[r][ALL];
+      if (wanted & WANTED_ALL) dot[ALL] = fused(bytes, part.x, sum[r][ALL], dot[ALL]);
       if (wanted & WANTED_SPLIT) {
-        dot[POSITIVE] = add_positive(dot[POSITIVE], part, sum[r][POSITIVE]);
-        dot[NEGATIVE] = add_negative(dot[NEGATIVE], part, sum[r][NEGATIVE]);
-        dot[POSITIVE_NEGATIVE] = add_positive(dot[POSITIVE_NEGATIVE], part, sum[r][NEGATIVE]);
+        add_parts(bytes, part, sum[r][POSITIVE], sum[r][NEGATIVE], &dot[POSITIVE], &dot[NEGATIVE]);
+        dot[POSITIVE_NEGATIVE] = add_positive(bytes, dot[POSITIVE_NEGATIVE], part, sum[r][NEGATIVE]);
       }
     }
     for (int sign = 0; sign < SIGNS; sign++)

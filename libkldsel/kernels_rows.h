@@ -5,7 +5,7 @@
 #define KLDSEL_KERNELS_ROWS_H
 
 #include "kernels.h"
-#include "vector.h"
+#include "parts.h"
 
 INLINE void row_norms(split_function *load, size_t bytes, const char *const *lines, const void *ahead,
                       size_t n, struct norms *norms) {
@@ -49,9 +49,9 @@ INLINE void row_accumulate(split_function *load, size_t bytes, int wanted, const
     if (k % LANES == 0) fetch(ahead, FETCH_HALF, k, bytes);
     for (int r = 0; r < LINES; r++) {
       struct parts part = load(line[r] + k * bytes);
-      if (wanted & WANTED_ALL) all += part.x * weight[r][ALL];
+      if (wanted & WANTED_ALL) all = fused(bytes, part.x, weight[r][ALL], all);
       if (wanted & WANTED_SPLIT)
-        add_parts(part, weight[r][POSITIVE], weight[r][NEGATIVE], &positive, &negative);
+        add_parts(bytes, part, weight[r][POSITIVE], weight[r][NEGATIVE], &positive, &negative);
     }
     if (wanted & WANTED_ALL) store_f64(to[ALL] + k, load_f64(to[ALL] + k) + all);
     if (wanted & WANTED_SPLIT) {
@@ -73,11 +73,10 @@ INLINE void row_dots(split_function *load, size_t bytes, int wanted, const char 
         if (first == 0 && lane == 0) fetch(ahead, FETCH_ALL, k, bytes);
         for (int r = 0; r < HELD; r++) {
           struct parts part = load(lines[first + r] + k * bytes);
-          if (wanted & WANTED_ALL) dot[r][ALL] += part.x * all;
+          if (wanted & WANTED_ALL) dot[r][ALL] = fused(bytes, part.x, all, dot[r][ALL]);
           if (wanted & WANTED_SPLIT) {
-            dot[r][POSITIVE] = add_positive(dot[r][POSITIVE], part, positive);
-            dot[r][NEGATIVE] = add_negative(dot[r][NEGATIVE], part, negative);
-            dot[r][POSITIVE_NEGATIVE] = add_positive(dot[r][POSITIVE_NEGATIVE], part, negative);
+            add_parts(bytes, part, positive, negative, &dot[r][POSITIVE], &dot[r][NEGATIVE]);
+            dot[r][POSITIVE_NEGATIVE] = add_positive(bytes, dot[r][POSITIVE_NEGATIVE], part, negative);
           }
         }
       }

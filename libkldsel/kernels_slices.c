@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "vector.h"
+#include "parts.h"
 
 INLINE double add_all(f64v v) {
   double lanes[LANES] = {0};
@@ -83,7 +83,7 @@ INLINE void accumulate_filters(int wanted, const struct slice_block *block, size
         struct parts part = split(value);
         if (wanted & WANTED_ALL) all += value * load_f64(w);
         if (wanted & WANTED_SPLIT)
-          add_parts(part, load_f64(w + lanes), load_f64(w + 2 * lanes), &positive, &negative);
+          add_parts(sizeof(double), part, load_f64(w + lanes), load_f64(w + 2 * lanes), &positive, &negative);
       }
       if (wanted & WANTED_ALL) store_f64(to, all);
       if (wanted & WANTED_SPLIT) {
@@ -106,9 +106,8 @@ INLINE void add_dots(int wanted, f64v value, const double *s, size_t row, f64v *
   if (wanted & WANTED_ALL) dot[ALL] += value * load_f64(s);
   if (wanted & WANTED_SPLIT) {
     f64v negative = load_f64(s + 2 * row);
-    dot[POSITIVE] = add_positive(dot[POSITIVE], part, load_f64(s + row));
-    dot[NEGATIVE] = add_negative(dot[NEGATIVE], part, negative);
-    dot[POSITIVE_NEGATIVE] = add_positive(dot[POSITIVE_NEGATIVE], part, negative);
+    add_parts(sizeof(double), part, load_f64(s + row), negative, &dot[POSITIVE], &dot[NEGATIVE]);
+    dot[POSITIVE_NEGATIVE] = add_positive(sizeof(double), dot[POSITIVE_NEGATIVE], part, negative);
   }
 }
 

@@ -4,8 +4,8 @@
  * A block holds some filters' slices with the channels as lanes, x[filter][element][lane]: element e of a
  * slice is n rows of lanes. The lanes are a multiple of LANES, those without a channel hold zeros. Sums over
  * a slice and over filters run in order; over channels in eight lanes, channel z in lane z mod 8, added as in
- * kernels.h. No fused multiply-add. wanted is a mask of WANTED_ALL and WANTED_SPLIT: the sums and dots of
- * what is not wanted are left as they are, its dots are 0. */
+ * kernels.h. Products are added as there. wanted is a mask of WANTED_ALL and WANTED_SPLIT: the sums and dots
+ * of what is not wanted are left as they are, its dots are 0. */
 #ifndef KLDSEL_KERNELS_SLICES_H
 #define KLDSEL_KERNELS_SLICES_H
 

@@ -18,29 +18,47 @@
 /* A block of lines and the one after it stay in the second-level cache. */
 #define BLOCK_BYTES (192 << 10)
 
+/* A layer of so many bytes is still in the second-level cache when its second pass begins. */
+#define STAYS_BYTES (512 << 10)
+
 size_t kldsel_line_element_bytes(const struct job *job) {
   return job->gathered ? sizeof(double) : dtype_bytes(job->tensor->dtype);
 }
 
+/* What is to be fetched while a block that begins with a line is worked on. */
+static const char *fetched_with(const struct job *job, const struct axes *across, int64_t first,
+                                int64_t end) {
+  int64_t line_bytes = job->line_length * (int64_t)kldsel_line_element_bytes(job);
+  if (job->gathered || across->count != 1 || across->axis[0].stride_bytes != line_bytes) return NULL;
+  int64_t next = first + job->block_lines;
+  /* Threads take chunks in turn. */
+  if (next >= end) next = end + (job->threads - 1) * job->chunk_lines;
+  const struct upcoming *upcoming = &job->upcoming;
+  if (upcoming->at != NULL && passes_of(job) > 1 && job->lines * line_bytes <= STAYS_BYTES)
+    /* What is read is still near: there is time to fetch as much of the next layer. */
+    return first * line_bytes < upcoming->bytes ? upcoming->at + first * line_bytes : NULL;
+  return next < job->lines ? (const char *)job->tensor->origin + next * line_bytes : upcoming->at;
+}
+
 void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32_t slot,
                         struct block *block) {
+  static const double zeros[TILE];
   const struct kldsel_tensor *tensor = job->tensor;
   int columns = job->walk == WALK_COLUMNS;
   const struct axes *across = columns ? &job->element_axes : &job->filter_axes;
   const struct axes *along = columns ? &job->filter_axes : &job->element_axes;
   block->first = first;
   block->count = (int)smaller(job->block_lines, end - first);
-  int64_t next = first + job->block_lines;
-  /* Threads take chunks in turn. */
-  if (next >= end) next = end + (job->threads - 1) * job->chunk_lines;
-  block->next = NULL;
-  if (next < job->lines && !job->gathered && across->count == 1 &&
-      across->axis[0].stride_bytes == job->line_length * (int64_t)kldsel_line_element_bytes(job))
-    block->next = (const char *)tensor->origin + kldsel_axes_offset(across, next);
+  block->padded = (size_t)(block->count + LINES - 1) / LINES * LINES;
+  block->next = fetched_with(job, across, first, end);
+  for (size_t r = (size_t)block->count; r < block->padded; r++) block->lines[r] = zeros;
+  if (!job->gathered && across->count == 1) {
+    const unsigned char *base = tensor->origin + first * across->axis[0].stride_bytes;
+    for (int r = 0; r < block->count; r++) block->lines[r] = base + r * across->axis[0].stride_bytes;
+    return;
+  }
   for (int r = 0; r < block->count; r++) {
-    int64_t offset = across->count == 1 ? (first + r) * across->axis[0].stride_bytes
-                                        : kldsel_axes_offset(across, first + r);
-    const unsigned char *base = tensor->origin + offset;
+    const unsigned char *base = tensor->origin + kldsel_axes_offset(across, first + r);
     block->lines[r] = base;
     if (!job->gathered) continue;
     double *line = job->slot_lines + slot * job->slot_lines_size + r * job->line_length;
@@ -59,12 +77,13 @@ void kldsel_scan_block(const struct job *job, int32_t slot, const struct block *
     note_found(job, slot, job->kernels->scan(block->lines[r], (size_t)job->line_length));
 }
 
-void kldsel_lines_at(const struct job *job, const struct block *block, int line, int64_t k, const void **at) {
-  static const double zeros[TILE];
+const void *const *kldsel_lines_at(const struct job *job, const struct block *block, int64_t k,
+                                   const void **room) {
+  if (k == 0) return block->lines;
   size_t bytes = kldsel_line_element_bytes(job);
-  for (int r = 0; r < LINES; r++)
-    at[r] = line + r < block->count ? (const char *)block->lines[line + r] + (size_t)k * bytes
-                                    : (const void *)zeros;
+  for (size_t r = 0; r < block->padded; r++)
+    room[r] = r < (size_t)block->count ? (const char *)block->lines[r] + (size_t)k * bytes : block->lines[r];
+  return room;
 }
 
 void kldsel_count_block(const struct job *job, int32_t slot, const struct block *block) {
@@ -85,7 +104,7 @@ double *kldsel_begin_chunk_sums(struct job *job, int32_t slot) {
 void kldsel_end_chunk_sums(struct job *job, size_t chunk, const double *sums) {
   if (job->chunks == 1) return;
   kldsel_turns_wait(&job->turns, chunk);
-  for (int64_t k = 0; k < SIGN_PARTS * job->stride; k++) job->totals[k] += sums[k];
+  job->kernels->add(job->totals, sums, (size_t)(SIGN_PARTS * job->stride));
   kldsel_turns_advance(&job->turns);
 }
 
@@ -123,6 +142,7 @@ static void choose_walk(struct job *job, int sliced) {
   job->line_kernels = job->gathered ? &job->kernels->f64 : kldsel_line_kernels(job->kernels, tensor->dtype);
 
   columns = job->walk == WALK_COLUMNS;
+  if (columns) job->element_axes = kldsel_element_axes_in_memory(tensor);
   job->line_length = columns ? job->filters : job->elements;
   job->stride = whole_lines(job->line_length);
   job->weight_stride = whole_lines(job->filters);
@@ -179,7 +199,7 @@ static kldsel_status allocate_scratch(struct job *job, const struct allocator *a
 
 static void run_pass(struct job *job, task_function pass) {
   kldsel_turns_begin(&job->turns);
-  kldsel_run_tasks(job->threads, job->chunks, pass, job);
+  kldsel_team_run(job->team, job->threads, job->chunks, pass, job);
   kldsel_turns_end(&job->turns);
 }
 
@@ -261,7 +281,10 @@ static kldsel_status run_job(struct job *job, struct similarity *similarity, int
                                              kldsel_slices_first_pass};
   static const task_function second_pass[] = {kldsel_rows_second_pass, kldsel_columns_second_pass,
                                               kldsel_slices_second_pass};
+  const struct upcoming upcoming = job->upcoming, none = {0};
+  if (passes_of(job) > 1) job->upcoming = none; /* the layer's own second pass is */
   run_pass(job, first_pass[job->walk]);
+  job->upcoming = upcoming;
   if (job->walk == WALK_COLUMNS) weigh_columns(job);
   int found = highest_found(job);
   if (progress_cancelled(job->progress)) return KLDSEL_ERROR_CANCELLED;
@@ -290,8 +313,8 @@ static uint64_t first_pass_told(const struct job *job) {
 }
 
 kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
-                                    int32_t granularity, int32_t threads, const struct allocator *allocator,
-                                    struct progress *progress, int32_t worker,
+                                    int32_t granularity, struct team *team, const struct allocator *allocator,
+                                    struct progress *progress, int32_t worker, struct upcoming upcoming,
                                     struct similarity *similarity) {
   int by_kernel = granularity == KLDSEL_GRANULARITY_KERNEL && tensor->channels > 1;
   int sliced = 0;
@@ -299,7 +322,7 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
   for (int sign = 0; sign < SIGNS; sign++) similarity->mean[sign] = (double)NAN;
   if (by_kernel) {
     int lossy = 0, means = (similarity->content & (KLDSEL_CONTENT_VALUES | KLDSEL_CONTENT_MEANS)) != 0;
-    kldsel_status status = kldsel_channels_profile(tensor, kernels, threads, allocator, progress, worker,
+    kldsel_status status = kldsel_channels_profile(tensor, kernels, team, allocator, progress, worker,
                                                    similarity, &lossy, &told);
     if (status != KLDSEL_OK || !lossy || !means) return status;
     sliced = 1; /* once more, with care */
@@ -309,8 +332,10 @@ kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const st
                       .kernels = kernels,
                       .progress = progress,
                       .similarity = similarity,
-                      .threads = threads,
+                      .team = team,
+                      .threads = kldsel_team_threads(team),
                       .worker = worker,
+                      .upcoming = upcoming,
                       .filter_axes = kldsel_axes_of(tensor, tensor->filter_axes),
                       .element_axes = kldsel_element_axes(tensor),
                       .filters = tensor->filters,

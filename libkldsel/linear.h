@@ -10,6 +10,7 @@
 #include "tensor.h"
 
 struct kernels;
+struct team;
 
 /* What is wanted of a layer, and what came out; arrays by sign. */
 struct similarity {
@@ -22,14 +23,21 @@ struct similarity {
   int64_t negative;
 };
 
+/* Weights that the same thread will probably read next; at is NULL if there are none. */
+struct upcoming {
+  const char *at;
+  int64_t bytes;
+};
+
 static inline int sign_wanted(int32_t signs, int sign) {
   return (signs >> (sign + 1) & 1) != 0;
 }
 
-/* worker is the calling thread's number. NOT_FINITE and CANCELLED leave the error text to the caller, who
- * knows what the layer is called. */
+/* worker is the calling thread's number; with a team it is 0. NOT_FINITE and CANCELLED leave the error text
+ * to the caller, who knows what the layer is called. */
 kldsel_status kldsel_linear_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
-                                    int32_t granularity, int32_t threads, const struct allocator *allocator,
-                                    struct progress *progress, int32_t worker, struct similarity *similarity);
+                                    int32_t granularity, struct team *team, const struct allocator *allocator,
+                                    struct progress *progress, int32_t worker, struct upcoming upcoming,
+                                    struct similarity *similarity);
 
 #endif

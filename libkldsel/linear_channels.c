@@ -28,6 +28,7 @@ struct channels {
   const struct kernels *kernels;
   struct progress *progress;
   struct similarity *similarity;
+  struct team *team;
   int32_t threads, worker;
   int wanted; /* by the kernels */
   struct axes filter_axes, channel_axes, rest_axes;
@@ -302,7 +303,7 @@ static void finish(const struct channels *job) {
 static kldsel_status run_channels(struct channels *job, int *lossy) {
   struct similarity *similarity = job->similarity;
   kldsel_turns_begin(&job->turns);
-  kldsel_run_tasks(job->threads, job->chunks, run_chunk, job);
+  kldsel_team_run(job->team, job->threads, job->chunks, run_chunk, job);
   kldsel_turns_end(&job->turns);
   if (progress_cancelled(job->progress)) return KLDSEL_ERROR_CANCELLED;
   similarity->positive = similarity->negative = 0;
@@ -326,7 +327,7 @@ static kldsel_status run_channels(struct channels *job, int *lossy) {
 }
 
 kldsel_status kldsel_channels_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
-                                      int32_t threads, const struct allocator *allocator,
+                                      struct team *team, const struct allocator *allocator,
                                       struct progress *progress, int32_t worker,
                                       struct similarity *similarity, int *lossy, uint64_t *told) {
   uint32_t rest = ~(tensor->filter_axes | tensor->channel_axes);
@@ -335,7 +336,8 @@ kldsel_status kldsel_channels_profile(const struct kldsel_tensor *tensor, const 
                          .progress = progress,
                          .similarity = similarity,
                          .wanted = kernels_wanted(similarity->signs),
-                         .threads = threads,
+                         .team = team,
+                         .threads = kldsel_team_threads(team),
                          .worker = worker,
                          .filter_axes = kldsel_axes_of(tensor, tensor->filter_axes),
                          .channel_axes = kldsel_axes_of(tensor, tensor->channel_axes),

@@ -10,7 +10,7 @@
 /* As kldsel_linear_profile(). Where squares might be lost *lossy becomes 1, and similarity is not written but
  * for the counts. *told: what progress has been told. */
 kldsel_status kldsel_channels_profile(const struct kldsel_tensor *tensor, const struct kernels *kernels,
-                                      int32_t threads, const struct allocator *allocator,
+                                      struct team *team, const struct allocator *allocator,
                                       struct progress *progress, int32_t worker,
                                       struct similarity *similarity, int *lossy, uint64_t *told);
 

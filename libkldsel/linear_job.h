@@ -20,7 +20,7 @@ enum walk_kind {
 
 /* Most lines that are worked on together, so that running sums stay in the first-level cache meanwhile. */
 enum {
-  BLOCK = 16
+  BLOCK = 64
 };
 
 struct job {
@@ -29,8 +29,10 @@ struct job {
   const struct line_kernels *line_kernels;
   struct progress *progress;
   struct similarity *similarity;
+  struct team *team;
   int32_t threads;
   int32_t worker;
+  struct upcoming upcoming;
   enum walk_kind walk;
   int gathered;             /* lines are converted to doubles first */
   atomic_int_fast64_t told; /* what progress an earlier walk has told; less what has been taken of it */
@@ -73,11 +75,12 @@ static inline int32_t worker_of(const struct job *job, int32_t task_worker) {
 /* Bytes per element of a fetched line. */
 size_t kldsel_line_element_bytes(const struct job *job);
 
-/* Lines that are worked on together. */
+/* Lines that are worked on together, and zeros up to a multiple of LINES. */
 struct block {
   const void *lines[BLOCK];
   int64_t first;
   int count;
+  size_t padded;
   const char *next; /* what is to be fetched next, after the block; NULL for nothing */
 };
 
@@ -88,21 +91,21 @@ void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32
 /* Notes what a scan of the block's doubles finds. */
 void kldsel_scan_block(const struct job *job, int32_t slot, const struct block *block);
 
-/* Where a kernel that reads LINES lines of n elements fetches from; part is its FETCH_ALL or FETCH_HALF.
+/* Where a kernel that reads n elements of each line fetches from; part is its FETCH_ALL or FETCH_HALF.
  * Without anything to come what it reads itself. */
-static inline const void *fetch_ahead(const struct job *job, struct block *block, int part, size_t n,
-                                      const void *reads) {
-  if (block->next == NULL) return reads;
+static inline const void *fetch_ahead(const struct job *job, struct block *block, int part, size_t n) {
+  if (block->next == NULL) return block->lines[0];
   const char *at = block->next;
-  block->next += LINES * n * kldsel_line_element_bytes(job) / (size_t)part;
+  block->next += block->padded * n * kldsel_line_element_bytes(job) / (size_t)part;
   return at;
 }
 
 /* Counts the signs of a block. */
 void kldsel_count_block(const struct job *job, int32_t slot, const struct block *block);
 
-/* LINES lines of a block from its line on, at element k; past the block's end zeros. */
-void kldsel_lines_at(const struct job *job, const struct block *block, int line, int64_t k, const void **at);
+/* The lines of a block at element k; in room, which has BLOCK places, where they are not the block's own. */
+const void *const *kldsel_lines_at(const struct job *job, const struct block *block, int64_t k,
+                                   const void **room);
 
 /* Raises what was found in a slot. */
 static inline void note_found(const struct job *job, int32_t slot, int found) {

@@ -5,13 +5,12 @@
 /* weights[line] of a block: 0 past its end, where lines are zeros. */
 static void weigh_block(struct job *job, int32_t slot, struct block *block, double (*weights)[SIGN_PARTS]) {
   struct norms norms[BLOCK] = {{0}};
-  const void *at[LINES];
-  for (int line = 0; line < block->count; line += LINES)
-    for (int64_t k = 0; k < job->elements; k += TILE) {
-      kldsel_lines_at(job, block, line, k, at);
-      size_t n = tile_at(job, k);
-      job->line_kernels->row_norms(at, fetch_ahead(job, block, FETCH_HALF, n, at[0]), n, norms + line);
-    }
+  const void *room[BLOCK];
+  for (int64_t k = 0; k < job->elements; k += TILE) {
+    size_t n = tile_at(job, k);
+    const void *const *lines = kldsel_lines_at(job, block, k, room);
+    job->line_kernels->row_norms(lines, block->padded, fetch_ahead(job, block, FETCH_HALF, n), n, norms);
+  }
   memset(weights, 0, BLOCK * sizeof *weights);
   for (int r = 0; r < block->count; r++) {
     weights[r][ALL] = norms[r].positive_squares + norms[r].negative_squares;
@@ -24,15 +23,13 @@ static void weigh_block(struct job *job, int32_t slot, struct block *block, doub
 
 static void accumulate_block(struct job *job, struct block *block, const double (*weights)[SIGN_PARTS],
                              double *totals) {
-  const void *at[LINES];
+  const void *room[BLOCK];
   for (int64_t k = 0; k < job->elements; k += TILE) {
     double *const sums[] = {totals + k, totals + job->stride + k, totals + 2 * job->stride + k};
-    for (int line = 0; line < block->count; line += LINES) {
-      kldsel_lines_at(job, block, line, k, at);
-      size_t n = tile_at(job, k);
-      const void *ahead = fetch_ahead(job, block, FETCH_HALF, n, at[0]);
-      job->line_kernels->row_accumulate(job->wanted, at, ahead, n, weights + line, sums);
-    }
+    size_t n = tile_at(job, k);
+    const void *const *lines = kldsel_lines_at(job, block, k, room);
+    job->line_kernels->row_accumulate(job->wanted, lines, block->padded,
+                                      fetch_ahead(job, block, FETCH_HALF, n), n, weights, sums);
   }
 }
 
@@ -65,18 +62,16 @@ void kldsel_rows_second_pass(void *context, size_t chunk, int32_t task_worker) {
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += job->block_lines) {
     struct block block;
-    const void *at[LINES];
+    const void *room[BLOCK];
     double dots[BLOCK][SIGNS] = {{0}};
     kldsel_fetch_block(job, i, end, slot, &block);
     for (int64_t k = 0; k < job->elements; k += TILE) {
       const double *const sums[] = {job->totals + k, job->totals + job->stride + k,
                                     job->totals + 2 * job->stride + k};
-      for (int line = 0; line < block.count; line += LINES) {
-        kldsel_lines_at(job, &block, line, k, at);
-        size_t n = tile_at(job, k);
-        const void *ahead = fetch_ahead(job, &block, FETCH_ALL, n, at[0]);
-        job->line_kernels->row_dots(job->wanted, at, ahead, n, sums, dots + line);
-      }
+      size_t n = tile_at(job, k);
+      const void *const *lines = kldsel_lines_at(job, &block, k, room);
+      job->line_kernels->row_dots(job->wanted, lines, block.padded, fetch_ahead(job, &block, FETCH_ALL, n), n,
+                                  sums, dots);
     }
     for (int sign = 0; sign < SIGNS; sign++)
       for (int r = 0; job->similarity->profile[sign] != NULL && r < block.count; r++)

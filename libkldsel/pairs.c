@@ -61,6 +61,7 @@ struct job {
   struct within within;
   struct uniform uniform;
   struct progress *progress;
+  struct team *team;
   int32_t threads, worker;
   struct turns turns;
   /* A piece for each thread: a tile, a block of products, and the tile's means. */
@@ -201,7 +202,7 @@ static kldsel_status compute_sign(struct job job, const struct allocator *alloca
   memset(memory, 0, (size_t)(2 * filters) * sizeof(double));
   job.slots = job.within.mean_log + filters;
   kldsel_turns_begin(&job.turns);
-  kldsel_run_tasks(job.threads, tiles, run_tile, &job);
+  kldsel_team_run(job.team, job.threads, tiles, run_tile, &job);
   kldsel_turns_end(&job.turns);
   kldsel_release(allocator, memory);
   if (progress_cancelled(job.progress)) return KLDSEL_ERROR_CANCELLED;
@@ -212,7 +213,7 @@ static kldsel_status compute_sign(struct job job, const struct allocator *alloca
 }
 
 kldsel_status kldsel_pairs_compute(const struct kldsel_tensor *tensor, const struct kernels *kernels,
-                                   int32_t granularity, int32_t threads, const struct allocator *allocator,
+                                   int32_t granularity, struct team *team, const struct allocator *allocator,
                                    struct progress *progress, int32_t worker, struct pairs *pairs) {
   struct unit_rows parts[SIGN_PARTS] = {{.memory = NULL}};
   kldsel_status status = KLDSEL_OK;
@@ -225,7 +226,7 @@ kldsel_status kldsel_pairs_compute(const struct kldsel_tensor *tensor, const str
     /* Those that this sign has in common with the one before are made. */
     for (int part = x; part <= y && status == KLDSEL_OK; part++)
       if (parts[part].memory == NULL)
-        status = kldsel_unit_rows_create(tensor, KLDSEL_PART_ALL + part, granularity, kernels, threads,
+        status = kldsel_unit_rows_create(tensor, KLDSEL_PART_ALL + part, granularity, kernels, team,
                                          allocator, "profile", &parts[part]);
     struct job job = {.x = &parts[x],
                       .y = &parts[y],
@@ -233,7 +234,8 @@ kldsel_status kldsel_pairs_compute(const struct kldsel_tensor *tensor, const str
                       .filters = tensor->filters,
                       .pairs = pairs,
                       .progress = progress,
-                      .threads = threads,
+                      .team = team,
+                      .threads = kldsel_team_threads(team),
                       .worker = worker};
     if (status == KLDSEL_OK) status = compute_sign(job, allocator);
     if (sign == ALL && parts[ALL].memory != NULL) { /* no other sign needs it */

@@ -7,6 +7,7 @@
 #include "tensor.h"
 
 struct kernels;
+struct team;
 
 struct pairs {
   double *values[4];         /* by sign: room for the pairs, or NULL where they are not wanted */
@@ -29,7 +30,7 @@ kldsel_status kldsel_pairs_count(int64_t filters, int sign, size_t *count);
 /* For at least two filters. worker is the calling thread's number; on several threads it is 0. What comes out
  * does not depend on how many threads there are. */
 kldsel_status kldsel_pairs_compute(const struct kldsel_tensor *tensor, const struct kernels *kernels,
-                                   int32_t granularity, int32_t threads, const struct allocator *allocator,
+                                   int32_t granularity, struct team *team, const struct allocator *allocator,
                                    struct progress *progress, int32_t worker, struct pairs *pairs);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "cpu.h"
+#include "dtype.h"
 #include "linear.h"
 #include "pairs.h"
 #include "profile.h"
@@ -19,6 +20,9 @@
 /* No memory holds more; below it, sizes of scratch do not overflow. */
 #define LARGEST_EXTENT (INT64_C(1) << (SIZE_MAX > UINT32_MAX ? 48 : 26))
 
+/* No more weights of the next layer are fetched ahead. */
+#define MOST_UPCOMING (1 << 20)
+
 /* The layers of one call. */
 struct batch {
   const kldsel_tensor *const *tensors;
@@ -27,7 +31,8 @@ struct batch {
   enum profiles_use use;
   const struct kernels *kernels;
   struct progress progress;
-  size_t *by_size;           /* layer indices, largest first */
+  size_t *by_size; /* layer indices, largest first */
+  int32_t threads;
   size_t split;              /* the first of them that are run on all threads, one after the other */
   kldsel_profile **profiles; /* by layer */
   pthread_mutex_t failing;   /* guards the rest: the first layer in network order that failed */
@@ -50,8 +55,8 @@ static int streams_pairs(const struct batch *batch) {
          kldsel_distribution_of(options) == KLDSEL_DISTRIBUTION_PAIRS;
 }
 
-static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *tensor, int32_t threads,
-                             int32_t worker, struct kldsel_profile *profile) {
+static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *tensor, struct team *team,
+                             int32_t worker, struct upcoming upcoming, struct kldsel_profile *profile) {
   const struct allocator *allocator = &batch->options->allocator;
   int by_pairs = profile->distribution == KLDSEL_DISTRIBUTION_PAIRS;
   struct similarity similarity = {.signs = profile->signs, .content = profile->content};
@@ -60,8 +65,8 @@ static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *te
   for (int sign = 0; sign < PROFILE_SIGNS; sign++)
     if (!by_pairs && kldsel_profile_holds_values(profile, sign))
       similarity.profile[sign] = profile->values[sign];
-  TRY(kldsel_linear_profile(tensor, batch->kernels, profile->granularity, threads, allocator,
-                            &batch->progress, worker, &similarity));
+  TRY(kldsel_linear_profile(tensor, batch->kernels, profile->granularity, team, allocator, &batch->progress,
+                            worker, upcoming, &similarity));
   profile->positive = similarity.positive;
   profile->negative = similarity.negative;
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
@@ -75,15 +80,15 @@ static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *te
     pairs.values[sign] = by_pairs && profile->length[sign] > 0 ? profile->values[sign] : NULL;
     pairs.mean[sign] = similarity.mean[sign];
   }
-  TRY(kldsel_pairs_compute(tensor, batch->kernels, profile->granularity, threads, allocator, &batch->progress,
+  TRY(kldsel_pairs_compute(tensor, batch->kernels, profile->granularity, team, allocator, &batch->progress,
                            worker, &pairs));
   memcpy(profile->within, pairs.within, sizeof profile->within);
   memcpy(profile->uniform, pairs.uniform, sizeof profile->uniform);
   return KLDSEL_OK;
 }
 
-static kldsel_status create(struct batch *batch, const struct kldsel_tensor *tensor, int32_t threads,
-                            int32_t worker, struct kldsel_profile **profile) {
+static kldsel_status create(struct batch *batch, const struct kldsel_tensor *tensor, struct team *team,
+                            int32_t worker, struct upcoming upcoming, struct kldsel_profile **profile) {
   if (tensor->filters > LARGEST_EXTENT || tensor->elements > LARGEST_EXTENT)
     return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "%" PRId64 " filters of %" PRId64 " elements are too large",
                        tensor->filters, tensor->elements);
@@ -102,7 +107,7 @@ static kldsel_status create(struct batch *batch, const struct kldsel_tensor *ten
   }
   struct kldsel_profile *made;
   TRY(kldsel_profile_allocate(&head, &made));
-  kldsel_status status = compute(batch, tensor, threads, worker, made);
+  kldsel_status status = compute(batch, tensor, team, worker, upcoming, made);
   if (status != KLDSEL_OK) {
     kldsel_profile_free(made);
     return status;
@@ -115,9 +120,11 @@ static kldsel_status create(struct batch *batch, const struct kldsel_tensor *ten
 }
 
 /* A layer that failed does not stop the others: so which error is told does not depend on timing. */
-static void run_layer(struct batch *batch, size_t layer, int32_t threads, int32_t worker) {
+static void run_layer(struct batch *batch, size_t layer, struct team *team, int32_t worker,
+                      struct upcoming upcoming) {
   if (batch->tensors[layer] == NULL || progress_cancelled(&batch->progress)) return;
-  kldsel_status status = create(batch, batch->tensors[layer], threads, worker, &batch->profiles[layer]);
+  kldsel_status status =
+      create(batch, batch->tensors[layer], team, worker, upcoming, &batch->profiles[layer]);
   if (status == KLDSEL_OK) return;
   pthread_mutex_lock(&batch->failing);
   if (batch->failed_status == KLDSEL_OK || layer < batch->failed_layer) {
@@ -128,14 +135,23 @@ static void run_layer(struct batch *batch, size_t layer, int32_t threads, int32_
   pthread_mutex_unlock(&batch->failing);
 }
 
-static void run_small_layer(void *context, size_t task, int32_t worker) {
-  struct batch *batch = context;
-  run_layer(batch, batch->by_size[batch->split + task], 1, worker);
-}
-
 static uint64_t weights_of(const struct batch *batch, size_t layer) {
   const struct kldsel_tensor *tensor = batch->tensors[layer];
   return tensor != NULL ? (uint64_t)(tensor->filters * tensor->elements) : 0;
+}
+
+static void run_small_layer(void *context, size_t task, int32_t worker) {
+  struct batch *batch = context;
+  size_t place = batch->split + task, later = place + (size_t)batch->threads;
+  struct upcoming upcoming = {0};
+  const struct kldsel_tensor *next = later < batch->count ? batch->tensors[batch->by_size[later]] : NULL;
+  if (next != NULL) {
+    uint64_t weights = weights_of(batch, batch->by_size[later]);
+    upcoming.at = (const char *)next->origin;
+    upcoming.bytes =
+        (weights < MOST_UPCOMING ? (int64_t)weights : MOST_UPCOMING) * (int64_t)dtype_bytes(next->dtype);
+  }
+  run_layer(batch, batch->by_size[place], NULL, worker, upcoming);
 }
 
 /* Those that the cosine matrices of its signs have. */
@@ -211,12 +227,16 @@ static kldsel_status run_batch(struct batch *batch, enum tensor_names names) {
     if (needs_pairs(batch->options)) similarities += similarities_of(batch, i);
     batch->profiles[i] = NULL;
   }
-  int32_t threads = kldsel_thread_count(batch->options->threads);
+  const struct upcoming none = {0};
+  int32_t threads = batch->threads = kldsel_thread_count(batch->options->threads);
   TRY(schedule(batch, threads));
   progress_begin(&batch->progress, batch->options, total + similarities);
   pthread_mutex_init(&batch->failing, NULL);
-  for (size_t i = 0; i < batch->split; i++) run_layer(batch, batch->by_size[i], threads, 0);
-  kldsel_run_tasks(threads, batch->count - batch->split, run_small_layer, batch);
+  struct team team;
+  kldsel_team_begin(&team, threads);
+  for (size_t i = 0; i < batch->split; i++) run_layer(batch, batch->by_size[i], &team, 0, none);
+  kldsel_team_run(&team, threads, batch->count - batch->split, run_small_layer, batch);
+  kldsel_team_end(&team);
   pthread_mutex_destroy(&batch->failing);
   progress_end(&batch->progress);
   kldsel_status status = tell_failure(batch, names);

@@ -118,7 +118,10 @@ static kldsel_status score_uniform(const struct scoring *scoring) {
   TRY(kldsel_allocate(&scoring->options->allocator, threads * uniform.longest, sizeof(double), "ranking",
                       &memory));
   uniform.memory = memory;
-  kldsel_run_tasks((int32_t)threads, scoring->group->count, score_one_uniform, &uniform);
+  struct team team;
+  kldsel_team_begin(&team, (int32_t)threads);
+  kldsel_team_run(&team, (int32_t)threads, scoring->group->count, score_one_uniform, &uniform);
+  kldsel_team_end(&team);
   kldsel_release(&scoring->options->allocator, memory);
   return KLDSEL_OK;
 }

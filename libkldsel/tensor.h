@@ -44,6 +44,8 @@ struct kldsel_tensor {
 struct axes kldsel_axes_of(const struct kldsel_tensor *tensor, uint32_t mask);
 /* Those of one filter: the channels first, then the rest. */
 struct axes kldsel_element_axes(const struct kldsel_tensor *tensor);
+/* The same elements as they lie in memory, whatever the axes' order: for what only adds them up. */
+struct axes kldsel_element_axes_in_memory(const struct kldsel_tensor *tensor);
 /* Byte offset of the index-th element of a nest. */
 int64_t kldsel_axes_offset(const struct axes *axes, int64_t index);
 /* All values of a nest as doubles, row-major; not dequantised. */

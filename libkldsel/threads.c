@@ -4,10 +4,7 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <unistd.h>
-
-#define MOST_THREADS 1024
 
 int32_t kldsel_thread_count(int64_t requested) {
   if (requested > 0) return requested < MOST_THREADS ? (int32_t)requested : MOST_THREADS;
@@ -21,44 +18,82 @@ int32_t kldsel_thread_count(int64_t requested) {
   return count < MOST_THREADS ? (int32_t)count : MOST_THREADS;
 }
 
-struct team {
-  task_function run;
-  void *context;
-  size_t tasks;
-  atomic_size_t next_task;
-  atomic_int next_worker;
-};
-
 static void work(struct team *team, int32_t worker) {
   size_t task;
   while ((task = atomic_fetch_add_explicit(&team->next_task, 1, memory_order_relaxed)) < team->tasks)
     team->run(team->context, task, worker);
 }
 
-static void *thread_main(void *argument) {
+/* A round for each run, until the team ends. */
+static void *help(void *argument) {
   struct team *team = argument;
-  work(team, atomic_fetch_add_explicit(&team->next_worker, 1, memory_order_relaxed));
+  pthread_mutex_lock(&team->mutex);
+  int32_t worker = team->next_worker++;
+  for (uint64_t round = 1;; round++) {
+    while (team->round < round && !team->ending) pthread_cond_wait(&team->changed, &team->mutex);
+    if (team->ending) break;
+    int takes_part = worker < team->limit;
+    pthread_mutex_unlock(&team->mutex);
+    if (takes_part) work(team, worker);
+    pthread_mutex_lock(&team->mutex);
+    if (--team->working == 0) pthread_cond_broadcast(&team->changed);
+  }
+  pthread_mutex_unlock(&team->mutex);
   return NULL;
 }
 
-void kldsel_run_tasks(int32_t threads, size_t tasks, task_function run, void *context) {
-  struct team team = {.run = run, .context = context, .tasks = tasks};
-  atomic_init(&team.next_task, 0);
-  atomic_init(&team.next_worker, 1);
-  pthread_t helpers[MOST_THREADS];
-  size_t wanted = (size_t)threads < tasks ? (size_t)threads : tasks, started = 0;
+void kldsel_team_begin(struct team *team, int32_t threads) {
+  team->threads = threads;
+  team->helpers = team->working = 0;
+  team->begun = team->ending = 0;
+  team->round = 0;
+  team->next_worker = 1;
+  pthread_mutex_init(&team->mutex, NULL);
+  pthread_cond_init(&team->changed, NULL);
+}
 
-  if (wanted > 1) {
-    /* The host's signals are for the host's threads. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (started + 1 < wanted && pthread_create(&helpers[started], NULL, thread_main, &team) == 0)
-      started++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+static void begin_helpers(struct team *team, size_t wanted) {
+  team->begun = 1;
+  /* The host's signals are for the host's threads. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (team->helpers < wanted && pthread_create(&team->helper[team->helpers], NULL, help, team) == 0)
+    team->helpers++;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void kldsel_team_run(struct team *team, int32_t threads, size_t tasks, task_function run, void *context) {
+  if ((size_t)threads > tasks) threads = (int32_t)tasks;
+  if (team == NULL || threads <= 1) {
+    for (size_t task = 0; task < tasks; task++) run(context, task, 0);
+    return;
   }
-  work(&team, 0);
-  for (size_t i = 0; i < started; i++) pthread_join(helpers[i], NULL);
+  if (!team->begun) begin_helpers(team, (size_t)team->threads - 1);
+  team->run = run;
+  team->context = context;
+  team->tasks = tasks;
+  team->limit = threads;
+  atomic_store_explicit(&team->next_task, 0, memory_order_relaxed);
+  pthread_mutex_lock(&team->mutex);
+  team->working = team->helpers;
+  team->round++;
+  pthread_cond_broadcast(&team->changed);
+  pthread_mutex_unlock(&team->mutex);
+  work(team, 0);
+  pthread_mutex_lock(&team->mutex);
+  while (team->working > 0) pthread_cond_wait(&team->changed, &team->mutex);
+  pthread_mutex_unlock(&team->mutex);
+}
+
+void kldsel_team_end(struct team *team) {
+  pthread_mutex_lock(&team->mutex);
+  team->ending = 1;
+  pthread_cond_broadcast(&team->changed);
+  pthread_mutex_unlock(&team->mutex);
+  for (size_t i = 0; i < team->helpers; i++) pthread_join(team->helper[i], NULL);
+  pthread_cond_destroy(&team->changed);
+  pthread_mutex_destroy(&team->mutex);
 }
 
 void kldsel_turns_begin(struct turns *turns) {

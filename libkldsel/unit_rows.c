@@ -89,7 +89,7 @@ static kldsel_status allocate_rows(struct unit_rows *made, const char *label) {
 }
 
 kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_t part, int32_t granularity,
-                                      const struct kernels *kernels, int32_t threads,
+                                      const struct kernels *kernels, struct team *team,
                                       const struct allocator *allocator, const char *label,
                                       struct unit_rows *rows) {
   struct unit_rows made = {.allocator = *allocator,
@@ -104,6 +104,7 @@ kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_
     made.panel = 0;
   }
   size_t groups = (size_t)((made.count - 1) / GROUP + 1);
+  int32_t threads = kldsel_team_threads(team);
   if ((size_t)threads > groups) threads = (int32_t)groups;
   TRY(allocate_rows(&made, label));
   struct making making = {.tensor = tensor,
@@ -123,7 +124,7 @@ kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_
     clear_rest(&made);
   }
   atomic_init(&making.not_finite, 0);
-  kldsel_run_tasks(threads, groups, make_group, &making);
+  kldsel_team_run(team, threads, groups, make_group, &making);
   kldsel_release(allocator, buffers);
   if (atomic_load(&making.not_finite)) {
     kldsel_unit_rows_release(&made);

@@ -8,6 +8,7 @@
 
 struct blas;
 struct kernels;
+struct team;
 
 struct unit_rows {
   struct allocator allocator;
@@ -24,7 +25,7 @@ struct unit_rows {
 /* One of ::kldsel_part of a tensor; channels are slices by granularity kernel. NOT_FINITE names the tensor by
  * label. */
 kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_t part, int32_t granularity,
-                                      const struct kernels *kernels, int32_t threads,
+                                      const struct kernels *kernels, struct team *team,
                                       const struct allocator *allocator, const char *label,
                                       struct unit_rows *rows);
 void kldsel_unit_rows_release(struct unit_rows *rows);

@@ -40,6 +40,7 @@ enum {
 
 typedef double f64v __attribute__((vector_size(VECTOR_BYTES)));
 typedef int64_t i64v __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint64_t u64v __attribute__((vector_size(VECTOR_BYTES)));
 typedef float f32v __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef int32_t i32v __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef uint32_t u32v __attribute__((vector_size(VECTOR_BYTES / 2)));
@@ -180,130 +181,6 @@ INLINE f64v positive_part(f64v x) {
 #else
   return (f64v)((i64v)x & (x > 0));
 #endif
-}
-
-/* Weights told apart by sign. With masks, of which each weight is in one, products need not be taken for
- * either part; what a zero of either sign adds does not change a sum that began at +0. */
-#if defined(__AVX512F__)
-struct parts {
-  f64v x;
-  __mmask8 positive, negative;
-};
-
-INLINE struct parts split(f64v x) {
-  __m512i bits = (__m512i)x;
-  return (struct parts){x, _mm512_cmpge_epi64_mask(bits, _mm512_setzero_si512()), _mm512_movepi64_mask(bits)};
-}
-
-/* Of narrow vectors the masks cost half as much. */
-INLINE struct parts split_narrow(f32v x) {
-  __m256i bits = (__m256i)x;
-  return (struct parts){widen(x), _mm256_cmpge_epi32_mask(bits, _mm256_setzero_si256()),
-                        _mm256_movepi32_mask(bits)};
-}
-
-/* sum + max(x, 0) * factor */
-INLINE f64v add_positive(f64v sum, struct parts part, f64v factor) {
-  return _mm512_mask_add_pd(sum, part.positive, sum, part.x * factor);
-}
-
-/* sum + min(x, 0) * factor. Adding by a fused operation with 1 rounds once, too; some processors have units
- * of their own for it, while those that only add are busy with the other parts. */
-INLINE f64v add_negative(f64v sum, struct parts part, f64v factor) {
-  return _mm512_mask3_fmadd_pd(part.x * factor, every(1.0), sum, part.negative);
-}
-
-/* Both at once, each with its own factor. */
-INLINE void add_parts(struct parts part, f64v positive_factor, f64v negative_factor, f64v *positive_sum,
-                      f64v *negative_sum) {
-  f64v product = part.x * _mm512_mask_blend_pd(part.negative, positive_factor, negative_factor);
-  *positive_sum = _mm512_mask_add_pd(*positive_sum, part.positive, *positive_sum, product);
-  *negative_sum = _mm512_mask3_fmadd_pd(product, every(1.0), *negative_sum, part.negative);
-}
-
-INLINE void add_exact_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
-  *positive_sum = _mm512_mask3_fmadd_pd(part.x, part.x, *positive_sum, part.positive);
-  *negative_sum = _mm512_mask3_fmadd_pd(part.x, part.x, *negative_sum, part.negative);
-}
-
-INLINE void add_rounded_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
-  add_parts(part, part.x, part.x, positive_sum, negative_sum);
-}
-#else
-struct parts {
-  f64v x, positive, negative;
-};
-
-INLINE struct parts split(f64v x) {
-  f64v positive = positive_part(x);
-  return (struct parts){x, positive, x - positive};
-}
-
-INLINE struct parts split_narrow(f32v x) {
-  return split(widen(x));
-}
-
-INLINE f64v add_positive(f64v sum, struct parts part, f64v factor) {
-  return sum + part.positive * factor;
-}
-
-INLINE f64v add_negative(f64v sum, struct parts part, f64v factor) {
-  return sum + part.negative * factor;
-}
-
-INLINE void add_parts(struct parts part, f64v positive_factor, f64v negative_factor, f64v *positive_sum,
-                      f64v *negative_sum) {
-  *positive_sum = add_positive(*positive_sum, part, positive_factor);
-  *negative_sum = add_negative(*negative_sum, part, negative_factor);
-}
-
-/* sum + x * x where the product is exact, so that a fused operation gives the same bits. */
-INLINE f64v add_exact_square(f64v sum, f64v x) {
-#if defined(__AVX2__)
-  return _mm256_fmadd_pd(x, x, sum);
-#elif defined(__aarch64__)
-  return vfmaq_f64(sum, x, x);
-#else
-  return sum + x * x;
-#endif
-}
-
-INLINE void add_exact_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
-  *positive_sum = add_exact_square(*positive_sum, part.positive);
-  *negative_sum = add_exact_square(*negative_sum, part.negative);
-}
-
-INLINE void add_rounded_squares(struct parts part, f64v *positive_sum, f64v *negative_sum) {
-  add_parts(part, part.positive, part.negative, positive_sum, negative_sum);
-}
-#endif
-
-/* Adds the squares of the sign parts of weights that take so many bytes; those of narrow ones are exact. A
- * NaN or an infinity makes one of the sums so. */
-INLINE void add_squares(size_t bytes, struct parts part, f64v *positive_sum, f64v *negative_sum) {
-  if (bytes < sizeof(double))
-    add_exact_squares(part, positive_sum, negative_sum);
-  else
-    add_rounded_squares(part, positive_sum, negative_sum);
-}
-
-/* Weights as they lie in memory, told apart by sign. */
-typedef struct parts split_function(const void *at);
-
-INLINE struct parts split_f64(const void *at) {
-  return split(load_f64(at));
-}
-
-INLINE struct parts split_f32(const void *at) {
-  return split_narrow(read_f32(at));
-}
-
-INLINE struct parts split_bf16(const void *at) {
-  return split_narrow(read_bf16(at));
-}
-
-INLINE struct parts split_f16(const void *at) {
-  return split_narrow(read_f16(at));
 }
 
 #endif
