@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@ static struct {
   atomic_size_t asked;
   size_t refuse_at; /* counted from 1; 0: none */
   bool onwards;     /* and all after it */
-  bool pretend;     /* none is made at all */
+  bool small;       /* threads get small stacks: there are many of them */
   atomic_bool open; /* a thread was to begin with a signal that is not blocked */
 } creation;
 
@@ -37,20 +38,18 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
   static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGALRM, SIGCHLD};
   for (size_t i = 0; i < COUNT(signals); i++)
     if (!sigismember(&blocked, signals[i])) atomic_store(&creation.open, true);
-  if (creation.pretend) return 0;
+  pthread_attr_t small;
+  if (creation.small) {
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 1 << 18);
+    attributes = &small;
+  }
   create_function *create = NULL;
   /* ISO C has no conversion from an object's address to a function's. */
   *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
-  return create(thread, attributes, start, argument);
-}
-
-typedef int join_function(pthread_t, void **);
-
-int pthread_join(pthread_t thread, void **result) {
-  if (creation.pretend) return 0;
-  join_function *join = NULL;
-  *(void **)&join = dlsym(RTLD_NEXT, "pthread_join");
-  return join(thread, result);
+  int result = create(thread, attributes, start, argument);
+  if (creation.small) pthread_attr_destroy(&small);
+  return result;
 }
 
 /* ---- what threads wait for ---- */
@@ -290,9 +289,13 @@ START_TEST(threads_by_default) {
   static const double values[] = {1, -2, 3, 4};
   for (int l = 0; l < MANY; l++) many[l] = matrix_view(values, 2, 2);
   size_t live = atomic_load(&test_memory.bytes), alone = 0;
-  machine.told = creation.pretend = true;
+  /* Valgrind has room for 500 threads. */
+  const char *preloaded = getenv("LD_PRELOAD");
+  size_t most = preloaded != NULL && strstr(preloaded, "vgpreload") != NULL ? 500 : 1024;
+  machine.told = creation.small = true;
   for (int32_t threads = 0; threads < 2; threads++)
     for (size_t i = 0; i < COUNT(machines); i++) {
+      if (machines[i].threads > most) continue;
       machine.allowed = machines[i].allowed;
       machine.processors = machines[i].processors;
       set_int(KLDSEL_OPTION_THREADS, threads);
@@ -306,7 +309,7 @@ START_TEST(threads_by_default) {
       if (wanted == 1) ck_assert_uint_eq(atomic_load(&test_memory.peak), alone);
       for (size_t l = 0; l < MANY; l++) kldsel_profile_free(made[l]);
     }
-  machine.told = creation.pretend = false;
+  machine.told = creation.small = false;
   for (int l = 0; l < MANY; l++) kldsel_tensor_free(many[l]);
 }
 END_TEST
