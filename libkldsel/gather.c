@@ -178,6 +178,12 @@ kldsel_status kldsel_tensor_require_finite(const struct kldsel_tensor *tensor, c
   return KLDSEL_OK;
 }
 
+kldsel_status kldsel_tensor_not_finite(const struct kldsel_tensor *tensor, const char *label) {
+  TRY(kldsel_tensor_require_finite(tensor, label));
+  return kldsel_fail(KLDSEL_ERROR_NOT_FINITE, "%s: a weight was nan or infinite, and has changed since",
+                     label);
+}
+
 kldsel_status kldsel_tensor_copy(const kldsel_tensor *tensor, const kldsel_options *options,
                                  kldsel_tensor **copy) {
   REQUIRE_NOT_NULL(tensor);

@@ -214,7 +214,7 @@ static kldsel_status tell_failure(struct batch *batch, enum tensor_names names) 
   if (batch->failed_layer >= first_given)
     snprintf(name, sizeof name, "given[%zu]", batch->failed_layer - first_given);
   kldsel_status status = batch->failed_status == KLDSEL_ERROR_NOT_FINITE
-                             ? kldsel_tensor_require_finite(batch->tensors[batch->failed_layer], name)
+                             ? kldsel_tensor_not_finite(batch->tensors[batch->failed_layer], name)
                              : kldsel_fail(batch->failed_status, "%s: %s", name, batch->failed_text);
   if (names != NAME_ONE) kldsel_set_error_layer((int64_t)(batch->failed_layer % first_given));
   return status;

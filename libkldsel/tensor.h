@@ -68,5 +68,7 @@ kldsel_status kldsel_tensor_create_matrix(int64_t filters, int64_t channels, int
 /* Fails with NOT_FINITE, naming the first weight that is NaN or infinite, if there is one; label is what to
    call the tensor. */
 kldsel_status kldsel_tensor_require_finite(const struct kldsel_tensor *tensor, const char *label);
+/* The same of a tensor in which one has been found; fails also where it is not there any more. */
+kldsel_status kldsel_tensor_not_finite(const struct kldsel_tensor *tensor, const char *label);
 
 #endif

@@ -128,8 +128,7 @@ kldsel_status kldsel_unit_rows_create(const struct kldsel_tensor *tensor, int32_
   kldsel_release(allocator, buffers);
   if (atomic_load(&making.not_finite)) {
     kldsel_unit_rows_release(&made);
-    (void)kldsel_tensor_require_finite(tensor, label); /* for its text */
-    return KLDSEL_ERROR_NOT_FINITE;
+    return kldsel_tensor_not_finite(tensor, label);
   }
   *rows = made;
   return KLDSEL_OK;

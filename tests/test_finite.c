@@ -141,6 +141,27 @@ START_TEST(first_not_finite_on_any_thread) {
 }
 END_TEST
 
+static int32_t make_finite_at_the_end(void *user, uint64_t done, uint64_t total) {
+  if (done == total) *(double *)user = 3;
+  return 0;
+}
+
+/* A host that writes to its weights during a call has no right answer coming, but an error it must be. */
+START_TEST(not_finite_and_changed_since) {
+  double weights[] = {1, 2, (double)NAN, 4};
+  kldsel_tensor *tensor = matrix_view(weights, 2, 2);
+  assert_ok(kldsel_options_set_progress(test_options, make_finite_at_the_end, &weights[2]));
+  assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                   KLDSEL_ERROR_NOT_FINITE, "tensor: a weight was nan or infinite, and has changed since");
+  weights[2] = HUGE_VAL;
+  assert_no_handle(kldsel_ranking, kldsel_rank_tensors(&tensor, 1, NULL, NULL, test_options, &POISONED),
+                   KLDSEL_ERROR_NOT_FINITE,
+                   "tensors[0]: a weight was nan or infinite, and has changed since");
+  ck_assert_int_eq(kldsel_last_error_layer(), 0);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("finite");
   TCase *tests = add_case(suite, "finite");
@@ -148,5 +169,6 @@ Suite *test_suite(void) {
   tcase_add_loop_test(tests, not_finite_in_every_lane, 0, KLDSEL_DTYPE_BF16);
   tcase_add_test(tests, not_finite_in_every_mode);
   tcase_add_test(tests, first_not_finite_on_any_thread);
+  tcase_add_test(tests, not_finite_and_changed_since);
   return suite;
 }
