@@ -29,7 +29,7 @@ configure() {
     local folder=$work/$1
     shift
     [[ -f $folder/build.ninja ]] ||
-        CC=gcc meson setup "$folder" "$root" -Dblas=builtin -Ddefault_library=shared -Dtests=enabled \
+        CC=gcc meson setup "$folder" "$root" -Ddefault_library=shared -Dtests=enabled \
             -Dexamples=disabled -Dbenchmarks=disabled -Ddocs=disabled "$@" >"$work/log"
     ninja -C "$folder" check-programs >"$work/log" || { cat "$work/log" >&2 && exit 1; }
 }
@@ -37,7 +37,9 @@ configure() {
 [[ ${1:-} != --help && ${1:-} != -h ]] || { usage && exit; }
 
 mkdir -p "$work"
-configure build -Doptimization=1 -Ddebug=false
-configure coverage -Dbuildtype=debug -Db_coverage=true
+configure build -Dblas=builtin -Doptimization=1 -Ddebug=false
+configure coverage -Dblas=builtin -Dbuildtype=debug -Db_coverage=true
+configure openblas -Dblas=openblas -Doptimization=1 -Ddebug=false
 exec python3 "$root/tests/mutation/mutate.py" --build "$work/build" --coverage "$work/coverage" \
+    --with-openblas "$work/openblas" \
     --results "$work/results.csv" "$@"

@@ -14,8 +14,9 @@ import threading
 import time
 from pathlib import Path
 
-# Of a compile command, what names files and levels, and what makes it slow.
-DROPPED = re.compile(r"-c|-MD|-g|-Werror|-O\w|-DKLDSEL_HAVE_X86_LEVELS|-U?_FORTIFY_SOURCE.*|-D_FORTIFY_SOURCE.*")
+# Of a compile command, what names files, and what makes it slow.
+DROPPED = re.compile(r"-c|-MD|-g|-Werror|-O\w|-U?_FORTIFY_SOURCE.*|-D_FORTIFY_SOURCE.*")
+LEVELS = "-DKLDSEL_HAVE_X86_LEVELS"
 WITH_VALUE = ("-o", "-MQ", "-MF")
 KERNEL_TESTS = ("test_kernels_convert", "test_kernels_exponential", "test_kernels_products")
 MEMORY = 8 << 30
@@ -51,28 +52,31 @@ def arguments_of(entry):
 
 
 class Harness:
-    """Compiles mutants of the library, for the baseline level alone, and runs the tests of a build folder."""
+    """Compiles mutants of the library, for the baseline level alone unless told otherwise, and runs the tests of a
+    build folder."""
 
-    def __init__(self, root, build, work):
+    def __init__(self, root, build, work, levels=False):
         self.root, self.build, self.work = root, build, work
+        self.archives = sorted((build / "libkldsel").glob("libkldsel-kernels-avx*.a")) if levels else []
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         commands = json.loads((build / "compile_commands.json").read_text())
         self.entries, self.kernels, tests = {}, set(), {}
         for entry in commands:
             path = (Path(entry["directory"]) / entry["file"]).resolve()
+            arguments = [one for one in arguments_of(entry) if levels or one != LEVELS]
             if path.parent == root / "libkldsel" and "kernels-avx" not in entry["output"]:
-                self.entries[path.name] = arguments_of(entry)
+                self.entries[path.name] = arguments
                 if "kernels-baseline" in entry["output"]:
                     self.kernels.add(path.name)
-            elif path.stem in KERNEL_TESTS:
-                tests[path] = arguments_of(entry)
+            elif path.stem in KERNEL_TESTS and not levels:
+                tests[path] = arguments
         self.libraries = [
             *shlex.split(subprocess.check_output(["pkg-config", "--libs", *self._packages()], text=True)),
             "-lm",
             "-pthread",
         ]
-        self.objects = work / "objects"
+        self.objects = work / ("objects-of-levels" if levels else "objects")
         self.objects.mkdir(parents=True, exist_ok=True)
         for name in self.entries:
             built(self._compile(name, self.objects / f"{name}.o"), cwd=root)
@@ -146,12 +150,13 @@ class Harness:
                 "-o",
                 library,
                 *objects.values(),
+                *self.archives,
                 "-Wl,-soname,libkldsel.so.1",
                 f"-Wl,--version-script={version_script}",
                 *self.libraries,
             ]
         )
-        if whole_kernels:
+        if whole_kernels or self.archives:
             return
         kernels = [path for name, path in objects.items() if name in self.kernels]
         support = self.build / "tests" / "libtests-support.a"

@@ -18,8 +18,9 @@ from mutants import mutants_of
 ROOT = Path(__file__).resolve().parents[2]
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 FIELDS = ("file", "line", "operator", "before", "after", "result")
-# Advice that no other build gives; tests/test_blas.c has its tests.
+# What other builds lack, or do at several levels alone; these tests have it.
 WITH_OPENBLAS = {"blas_core.c", "blas_openblas.c"}
+TESTS_WITH_OPENBLAS = ["test_blas", "test_cosine", "test_version"]
 # Other programs, made of the same lines.
 DROPPED = ("equivalent", "invalid")
 
@@ -28,6 +29,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="mutate")
     parser.add_argument("files", nargs="*", metavar="FILE")
     parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--with-openblas", type=Path)
     parser.add_argument("--coverage", type=Path)
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--sample", type=int, default=0)
@@ -43,7 +45,7 @@ def mutants_in(harness, names):
     every = {Path(name).name: seen for name, seen in harness.dependents.items()}
     if not names <= set(every):
         raise SystemExit(f"mutate: no such file: {', '.join(sorted(names - set(every)))}")
-    wanted = names or set(every) - WITH_OPENBLAS
+    wanted = names or set(every)
     # One C file that sees it is enough for a header; those of the kernels see a great deal.
     sources = {name if name.endswith(".c") else min(every[name], key=harness.weight) for name in wanted}
     found = {}
@@ -145,11 +147,22 @@ def report(chosen, results):
     return len(open_ones), killed
 
 
+def parts(arguments):
+    """The builds that are to be broken: each with the names of its files, if any are named, and of its tests."""
+    work, names = arguments.results.parent.resolve(), {Path(name).name for name in arguments.files}
+    if names - WITH_OPENBLAS or not names:
+        build = arguments.build.resolve()
+        yield Harness(ROOT, build, work), names - WITH_OPENBLAS, tests_of(build)
+    if names & WITH_OPENBLAS or (arguments.with_openblas and not names):
+        build = arguments.with_openblas.resolve()
+        yield Harness(ROOT, build, work, levels=True), names & WITH_OPENBLAS or WITH_OPENBLAS, TESTS_WITH_OPENBLAS
+
+
 def main():
     arguments = parse_arguments()
     work = arguments.results.parent.resolve()
-    harness = Harness(ROOT, arguments.build.resolve(), work)
-    chosen = choose(mutants_in(harness, {Path(name).name for name in arguments.files}), arguments)
+    found = [(harness, mutants_in(harness, names), tests) for harness, names, tests in parts(arguments)]
+    chosen = choose([one for _, mutants, _ in found for one in mutants], arguments)
     if arguments.list:
         for one in chosen:
             print(f"{one.file}:{one.line}: {one.operator}\n- {one.before}\n+ {one.after}")
@@ -161,11 +174,14 @@ def main():
         result = results.known.get(identity(one))
         return result is None or (arguments.retry and result == "survived" and one.key not in reasons)
 
-    todo = [one for one in chosen if wanted(one)]
-    if todo:
-        tests = tests_of(arguments.build)
+    for harness, mutants, tests in found:
+        of_these = set(mutants)
+        todo = [one for one in chosen if one in of_these and wanted(one)]
+        if not todo:
+            continue
         harness.measure(tests)
-        reaching = cover.reached(arguments.coverage.resolve(), work, tests) if arguments.coverage else {}
+        covered = arguments.coverage and tests is not TESTS_WITH_OPENBLAS
+        reaching = cover.reached(arguments.coverage.resolve(), work, tests) if covered else {}
         run_all(harness, todo, tests, reaching, results, arguments.jobs)
     unexplained, killed = report(chosen, results)
     return 1 if unexplained or not killed else 0
