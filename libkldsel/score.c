@@ -78,7 +78,7 @@ static struct distribution make(const struct scoring *scoring, const struct klds
 }
 
 /* Fewer values are taken sooner than a thread is started. */
-#define FEWEST_VALUES_PER_THREAD (1 << 13)
+#define FEWEST_VALUES_PER_THREAD (1 << 16)
 
 /* The layers of score_uniform(), which share no work. */
 struct uniform {

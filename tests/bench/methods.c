@@ -2,7 +2,6 @@
 #include "methods.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "floor.h"
 #include "support.h"
@@ -78,23 +77,15 @@ static double copy_read(const struct layer_set *set) {
   return (double)copy;
 }
 
-/* Threads that have been joined take a moment to be gone; what begins at once would find their processor
- * taken. */
-static void let_threads_go(void) {
-  nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
-}
-
 void time_in_turn(struct layer_set *set, int methods, int threads, int rounds, double *seconds,
                   double *floor_seconds, double *copies) {
   for (int r = -1; r < rounds; r++) { /* round -1 warms up */
     layer_set_turn(set);
-    let_threads_go();
     double start = now();
     volatile uint32_t sink = read_once(set->buffer, set->bytes, threads);
     (void)sink;
     double floor_time = now() - start;
     layer_set_turn(set);
-    let_threads_go();
     start = now();
     rank_by_methods(set, methods, threads, NULL);
     double time = now() - start;

@@ -29,6 +29,7 @@
 #include "methods.h"
 #include "pairwise.h"
 #include "peak.h"
+#include "placement.h"
 #include "support.h"
 #include "table.h"
 
@@ -288,6 +289,7 @@ static void obey(const struct command *command) {
 }
 
 int main(int count, char **arguments) {
+  place_first_thread();
   if (count == 2 && strcmp(arguments[1], "table") == 0) return print_table();
   if (count != 1) fail("unknown argument", arguments[1]);
   char line[4096];
