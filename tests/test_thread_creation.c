@@ -66,7 +66,7 @@ enum {
   LAYERS = 6,
   FILTERS = 200,
   ELEMENTS = 1500, /* enough weights to be split over threads */
-  WIDE_FILTERS = 6000,
+  WIDE_FILTERS = 24000,
   THREADS = 5,
   MOST_RESULTS = LAYERS * WIDE_FILTERS
 };
