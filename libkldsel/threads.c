@@ -63,7 +63,7 @@ static void *help(void *argument) {
 void kldsel_team_begin(struct team *team, int32_t threads) {
   team->threads = threads;
   team->helpers = 0;
-  team->begun = team->ending = 0;
+  team->refused = team->ending = 0;
   atomic_init(&team->round, 0);
   atomic_init(&team->working, 0);
   atomic_init(&team->next_worker, 1);
@@ -73,13 +73,15 @@ void kldsel_team_begin(struct team *team, int32_t threads) {
 }
 
 static void begin_helpers(struct team *team, size_t wanted) {
-  team->begun = 1;
   /* The host's signals are for the host's threads. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  while (team->helpers < wanted && pthread_create(&team->helper[team->helpers], NULL, help, team) == 0)
-    team->helpers++;
+  while (team->helpers < wanted && !team->refused)
+    if (pthread_create(&team->helper[team->helpers], NULL, help, team) == 0)
+      team->helpers++;
+    else
+      team->refused = 1;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -89,7 +91,7 @@ void kldsel_team_run(struct team *team, int32_t threads, size_t tasks, task_func
     for (size_t task = 0; task < tasks; task++) run(context, task, 0);
     return;
   }
-  if (!team->begun) begin_helpers(team, (size_t)team->threads - 1);
+  if (team->helpers < (size_t)threads - 1) begin_helpers(team, (size_t)threads - 1);
   pthread_mutex_lock(&team->mutex);
   team->run = run;
   team->context = context;

@@ -23,7 +23,7 @@ enum {
 struct team {
   int32_t threads;
   size_t helpers; /* that have begun */
-  int begun;      /* whether it was tried */
+  int refused;    /* no more can be had */
   pthread_t helper[MOST_THREADS];
   atomic_int_least32_t next_worker;
   pthread_mutex_t mutex; /* held to change the rest, but for next_task */

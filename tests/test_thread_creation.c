@@ -202,30 +202,32 @@ START_TEST(every_thread_is_refused_once) {
 }
 END_TEST
 
-/* As many threads as there are processors, where that can be told; one where not, and never more than 1024.
- */
+/* As many threads as there are processors, where that can be told; one where not, and never more than 1024 or
+ * than there are layers. */
 START_TEST(threads_by_default) {
   static const struct {
     long processors;
     size_t threads;
   } machines[] = {{1, 1}, {3, 3}, {5000, 1024}, {0, 1}, {-1, 1}};
   enum {
+    FEW = 6,
     MANY = 1100
   };
   kldsel_tensor *many[MANY];
   kldsel_profile *made[MANY];
   static const double values[] = {1, -2, 3, 4};
-  size_t layers_of_test = test_quick() ? 6 : MANY; /* valgrind has room for 500 threads */
   for (int l = 0; l < MANY; l++) many[l] = matrix_view(values, 2, 2);
   machine.told = true;
-  for (size_t i = 0; i < COUNT(machines); i++) {
-    machine.processors = machines[i].processors;
-    atomic_store(&creation.asked, 0);
-    assert_ok(kldsel_profile_create_many(many, layers_of_test, test_options, made));
-    size_t wanted = machines[i].threads < layers_of_test ? machines[i].threads : layers_of_test;
-    ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
-    for (size_t l = 0; l < layers_of_test; l++) kldsel_profile_free(made[l]);
-  }
+  for (size_t i = 0; i < COUNT(machines); i++)
+    for (size_t count = FEW; count <= MANY; count += MANY - FEW) {
+      if (count == MANY && test_quick()) break; /* valgrind has room for 500 threads */
+      machine.processors = machines[i].processors;
+      atomic_store(&creation.asked, 0);
+      assert_ok(kldsel_profile_create_many(many, count, test_options, made));
+      size_t wanted = machines[i].threads < count ? machines[i].threads : count;
+      ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
+      for (size_t l = 0; l < count; l++) kldsel_profile_free(made[l]);
+    }
   machine.told = false;
   for (int l = 0; l < MANY; l++) kldsel_tensor_free(many[l]);
 }
