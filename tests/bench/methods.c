@@ -55,8 +55,9 @@ static void rank_once(const struct layer_set *set, kldsel_profile *const *profil
   kldsel_ranking_free(ranking);
 }
 
-void rank_by_methods(const struct layer_set *set, int methods, int threads, double *scores) {
+void rank_by_methods(const struct layer_set *set, int methods, int threads, int32_t level, double *scores) {
   kldsel_options *options = options_for(threads);
+  set_option(options, KLDSEL_OPTION_CPU_LEVEL, level);
   narrow(options, methods);
   int64_t *order = malloc(set->count * sizeof *order);
   if (!order) fail("out of memory", "");
@@ -87,7 +88,7 @@ void time_in_turn(struct layer_set *set, int methods, int threads, int rounds, d
     double floor_time = now() - start;
     layer_set_turn(set);
     start = now();
-    rank_by_methods(set, methods, threads, NULL);
+    rank_by_methods(set, methods, threads, 0, NULL);
     double time = now() - start;
     if (r < 0) continue;
     floor_seconds[r] = floor_time;
