@@ -131,7 +131,7 @@ static kldsel_status check_operands(const kldsel_tensor *x, const kldsel_tensor 
   return KLDSEL_OK;
 }
 
-static kldsel_status compute(struct matrix *matrix, const kldsel_tensor *x, const kldsel_tensor *y,
+static kldsel_status compute(const kldsel_tensor *x, const kldsel_tensor *y, int64_t first_row, int64_t rows,
                              const struct kldsel_options *options, struct team *team, double *values) {
   const struct kernels *kernels;
   TRY(kldsel_cpu_kernels(options->cpu_level, &kernels));
@@ -139,15 +139,15 @@ static kldsel_status compute(struct matrix *matrix, const kldsel_tensor *x, cons
   struct unit_rows x_rows, y_rows;
   TRY(kldsel_unit_rows_create(x, KLDSEL_PART_ALL, granularity, kernels, team, &options->allocator, "x",
                               &x_rows));
-  matrix->x = matrix->y = &x_rows;
+  struct matrix matrix = {.x = &x_rows, .y = &x_rows, .first = first_row, .rows = rows};
   kldsel_status status = KLDSEL_OK;
   if (y != x) {
     status = kldsel_unit_rows_create(y, KLDSEL_PART_ALL, granularity, kernels, team, &options->allocator, "y",
                                      &y_rows);
-    matrix->y = &y_rows;
+    matrix.y = &y_rows;
   }
   if (status == KLDSEL_OK) {
-    status = fill_matrix(matrix, options, team, values);
+    status = fill_matrix(&matrix, options, team, values);
     if (y != x) kldsel_unit_rows_release(&y_rows);
   }
   kldsel_unit_rows_release(&x_rows);
@@ -162,10 +162,9 @@ kldsel_status kldsel_pairwise_cosine(const kldsel_tensor *x, const kldsel_tensor
   if (y == NULL) y = x;
   struct kldsel_options chosen = kldsel_options_or_default(options);
   TRY(check_operands(x, y, first_row, rows, kldsel_granularity_of(&chosen), count));
-  struct matrix cosines = {.first = first_row, .rows = rows};
   struct team team;
   kldsel_team_begin(&team, kldsel_thread_count(chosen.threads));
-  kldsel_status status = compute(&cosines, x, y, &chosen, &team, matrix);
+  kldsel_status status = compute(x, y, first_row, rows, &chosen, &team, matrix);
   kldsel_team_end(&team);
   return status;
 }

@@ -18,8 +18,14 @@ struct distribution {
 struct distribution kldsel_distribution_make(const double *similarities, size_t length, double temperature,
                                              int sorted, double *memory);
 
-/* KL(p || uniform). */
-double kldsel_distribution_uniform(const struct distribution *p);
+/* KL(softmax(similarities / temperature) || uniform); NaN if there are none. memory has room for as many
+ * doubles, and may be where the similarities are. */
+double kldsel_distribution_uniform(const double *similarities, size_t length, double temperature,
+                                   double *memory);
+
+/* The same of so many values v that add up to this, v being similarities less about their mean, in
+ * temperatures. */
+double kldsel_uniform_divergence(double count, double values, double excess, double cross);
 
 /* KL(p || q) over the merged breakpoints. */
 double kldsel_distribution_divergence(const struct distribution *p, const struct distribution *q);

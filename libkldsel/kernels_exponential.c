@@ -91,68 +91,75 @@ INLINE int any_far(const f64v *d, int count) {
   return all == 0;
 }
 
-/* d^2/2 times a series, given from its highest term on. */
-INLINE void near_zero(const f64v *d, int count, const double *terms, size_t length, f64v *to) {
+/* Terms of a series for magnitudes up to 1, and up to NEAR. */
+enum {
+  TERMS = 19,
+  NEAR_TERMS = 11
+};
+
+/* d^2/2 times a series, given from its highest term on; without the first of them where it is near. */
+INLINE void near_zero(const f64v *d, int count, int near, const double *terms, f64v *to) {
   f64v series[TOGETHER];
-  for (int u = 0; u < count; u++) series[u] = every(terms[0]);
-  for (size_t i = 1; i < length; i++)
+  size_t first = near ? TERMS - NEAR_TERMS : 0;
+  for (int u = 0; u < count; u++) series[u] = every(terms[first]);
+  for (size_t i = first + 1; i < TERMS; i++)
     for (int u = 0; u < count; u++) series[u] = series[u] * d[u] + terms[i];
   for (int u = 0; u < count; u++) to[u] = d[u] * d[u] * 0.5 * series[u];
 }
 
-/* exp(v) - 1 - v. Near 0 the terms are 2 / k! from k = 20 down to 2; those left out are below 2^-58 of the
- * sum. */
-INLINE void excesses_of(const f64v *v, int count, f64v *to) {
-  static const double terms[] = {2.0 / 2432902008176640000.0,
-                                 2.0 / 121645100408832000.0,
-                                 2.0 / 6402373705728000,
-                                 2.0 / 355687428096000,
-                                 2.0 / 20922789888000,
-                                 2.0 / 1307674368000,
-                                 2.0 / 87178291200,
-                                 2.0 / 6227020800,
-                                 2.0 / 479001600,
-                                 2.0 / 39916800,
-                                 2.0 / 3628800,
-                                 2.0 / 362880,
-                                 2.0 / 40320,
-                                 2.0 / 5040,
-                                 2.0 / 720,
-                                 2.0 / 120,
-                                 2.0 / 24,
-                                 2.0 / 6,
-                                 1.0};
-  near_zero(v, count, terms, sizeof terms / sizeof *terms, to);
-  if (!any_far(v, count)) return;
+/* exp(v) - 1 - v. Near 0 the terms are 2 / k! from k = 20, or 12, down to 2; those left out are below 2^-58
+ * of the sum. near: no value exceeds NEAR. */
+INLINE void excesses_of(const f64v *v, int count, int near, f64v *to) {
+  static const double terms[TERMS] = {2.0 / 2432902008176640000.0,
+                                      2.0 / 121645100408832000.0,
+                                      2.0 / 6402373705728000,
+                                      2.0 / 355687428096000,
+                                      2.0 / 20922789888000,
+                                      2.0 / 1307674368000,
+                                      2.0 / 87178291200,
+                                      2.0 / 6227020800,
+                                      2.0 / 479001600,
+                                      2.0 / 39916800,
+                                      2.0 / 3628800,
+                                      2.0 / 362880,
+                                      2.0 / 40320,
+                                      2.0 / 5040,
+                                      2.0 / 720,
+                                      2.0 / 120,
+                                      2.0 / 24,
+                                      2.0 / 6,
+                                      1.0};
+  near_zero(v, count, near, terms, to);
+  if (near || !any_far(v, count)) return;
   f64v densities[TOGETHER];
   exponentials_of(v, count, densities);
   for (int u = 0; u < count; u++) to[u] = choose(is_near(v[u]), to[u], densities[u] - 1.0 - v[u]);
 }
 
 /* 1 - exp(d) + d exp(d), which is kldsel_divergence_term(d, 0). Near 0 the terms are 2 (k - 1) / k! from k =
- * 20 down to 2; those left out are below 2^-58 of the sum. */
-INLINE void crosses_of(const f64v *d, int count, f64v *to) {
-  static const double terms[] = {38.0 / 2432902008176640000.0,
-                                 36.0 / 121645100408832000.0,
-                                 34.0 / 6402373705728000,
-                                 32.0 / 355687428096000,
-                                 30.0 / 20922789888000,
-                                 28.0 / 1307674368000,
-                                 26.0 / 87178291200,
-                                 24.0 / 6227020800,
-                                 22.0 / 479001600,
-                                 20.0 / 39916800,
-                                 18.0 / 3628800,
-                                 16.0 / 362880,
-                                 14.0 / 40320,
-                                 12.0 / 5040,
-                                 10.0 / 720,
-                                 8.0 / 120,
-                                 6.0 / 24,
-                                 4.0 / 6,
-                                 1.0};
-  near_zero(d, count, terms, sizeof terms / sizeof *terms, to);
-  if (!any_far(d, count)) return;
+ * 20, or 12, down to 2; those left out are below 2^-58 of the sum. */
+INLINE void crosses_of(const f64v *d, int count, int near, f64v *to) {
+  static const double terms[TERMS] = {38.0 / 2432902008176640000.0,
+                                      36.0 / 121645100408832000.0,
+                                      34.0 / 6402373705728000,
+                                      32.0 / 355687428096000,
+                                      30.0 / 20922789888000,
+                                      28.0 / 1307674368000,
+                                      26.0 / 87178291200,
+                                      24.0 / 6227020800,
+                                      22.0 / 479001600,
+                                      20.0 / 39916800,
+                                      18.0 / 3628800,
+                                      16.0 / 362880,
+                                      14.0 / 40320,
+                                      12.0 / 5040,
+                                      10.0 / 720,
+                                      8.0 / 120,
+                                      6.0 / 24,
+                                      4.0 / 6,
+                                      1.0};
+  near_zero(d, count, near, terms, to);
+  if (near || !any_far(d, count)) return;
   f64v densities[TOGETHER];
   exponentials_of(d, count, densities);
   for (int u = 0; u < count; u++) {
@@ -267,27 +274,36 @@ INLINE void term_less_one(const f64v *x, int count, const double *parameters, f6
 INLINE void term_excess(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
   f64v excesses[TOGETHER];
-  excesses_of(x, count, excesses);
+  excesses_of(x, count, 0, excesses);
   for (int u = 0; u < count; u++) terms[u][0] = excesses[u];
 }
 
 INLINE void term_uniform(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   f64v d[TOGETHER], crosses[TOGETHER];
   for (int u = 0; u < count; u++) d[u] = x[u] - parameters[0];
-  crosses_of(d, count, crosses);
+  crosses_of(d, count, 0, crosses);
   for (int u = 0; u < count; u++) terms[u][0] = crosses[u];
 }
 
-INLINE void term_spread(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+INLINE void spread_terms(const f64v *x, int count, int near, const double *parameters,
+                         f64v (*terms)[MOST_TERMS]) {
   f64v v[TOGETHER], excesses[TOGETHER], crosses[TOGETHER];
   for (int u = 0; u < count; u++) v[u] = (x[u] - parameters[0]) / parameters[1];
-  excesses_of(v, count, excesses);
-  crosses_of(v, count, crosses);
+  excesses_of(v, count, near, excesses);
+  crosses_of(v, count, near, crosses);
   for (int u = 0; u < count; u++) {
     terms[u][0] = v[u];
     terms[u][1] = excesses[u];
     terms[u][2] = crosses[u];
   }
+}
+
+INLINE void term_spread(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  spread_terms(x, count, 0, parameters, terms);
+}
+
+INLINE void term_spread_near(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  spread_terms(x, count, 1, parameters, terms);
 }
 
 static double sum(const double *x, size_t n) {
@@ -314,13 +330,22 @@ static double sum_uniform_terms(const double *x, size_t n, double log_mean) {
   return total;
 }
 
-static void spread(const double *x, size_t n, double center, double temperature, struct spread *to) {
+INLINE void add_spread(term_function *term, const double *x, size_t n, double center, double temperature,
+                       struct spread *to) {
   const double parameters[] = {center, temperature};
   double sums[3];
-  sum_terms(term_spread, 3, parameters, x, n, sums);
+  sum_terms(term, 3, parameters, x, n, sums);
   to->values += sums[0];
   to->excess += sums[1];
   to->cross += sums[2];
+}
+
+static void spread(const double *x, size_t n, double center, double temperature, struct spread *to) {
+  add_spread(term_spread, x, n, center, temperature, to);
+}
+
+static void spread_near(const double *x, size_t n, double center, double temperature, struct spread *to) {
+  add_spread(term_spread_near, x, n, center, temperature, to);
 }
 
 static void exponentials(const double *x, size_t n, double *to) {
@@ -411,5 +436,5 @@ static double row_moments(const double *l, size_t row_stride, size_t rows, size_
 }
 
 const struct exponential_kernels AT_LEVEL(kldsel_exponentials) = {
-    exponentials,      range,  scale,         sum,        sum_exponentials, sum_excess,
-    sum_uniform_terms, spread, log_densities, row_moments};
+    exponentials,      range,  scale,       sum,           sum_exponentials, sum_excess,
+    sum_uniform_terms, spread, spread_near, log_densities, row_moments};

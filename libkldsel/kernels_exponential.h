@@ -12,6 +12,8 @@ enum {
   MOST_ROWS = 48
 };
 
+#define NEAR 0.125
+
 /* What the divergence from uniform of values v is made from: the means of v, of exp(v) - 1 - v and of
  * v exp(v) - exp(v) + 1, the latter two >= 0; each times the count. */
 struct spread {
@@ -34,6 +36,8 @@ struct exponential_kernels {
   double (*sum_uniform_terms)(const double *x, size_t n, double log_mean);
   /* Adds (x[i] - center) / temperature, which must not exceed 700 in magnitude. */
   void (*spread)(const double *x, size_t n, double center, double temperature, struct spread *spread);
+  /* The same where none exceeds NEAR in magnitude: shorter series serve. */
+  void (*spread_near)(const double *x, size_t n, double center, double temperature, struct spread *spread);
   /* x becomes its log densities: x / temperature less ln(mean(exp(x / temperature))). */
   void (*log_densities)(double *x, size_t n, double temperature);
   /* Over the rows of l[rows][n], row_stride doubles apart, by column: the means of exp(l) - 1 and of l; and

@@ -36,7 +36,7 @@ static const char *fetched_with(const struct job *job, const struct axes *across
   const struct upcoming *upcoming = &job->upcoming;
   if (upcoming->at != NULL && passes_of(job) > 1 && job->lines * line_bytes <= STAYS_BYTES)
     /* What is read is still near: there is time to fetch as much of the next layer. */
-    return first * line_bytes < upcoming->bytes ? upcoming->at + first * line_bytes : NULL;
+    return (uint64_t)(first * line_bytes) < upcoming->bytes ? upcoming->at + first * line_bytes : NULL;
   return next < job->lines ? (const char *)job->tensor->origin + next * line_bytes : upcoming->at;
 }
 

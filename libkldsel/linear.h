@@ -26,7 +26,7 @@ struct similarity {
 /* Weights that the same thread will probably read next; at is NULL if there are none. */
 struct upcoming {
   const char *at;
-  int64_t bytes;
+  uint64_t bytes;
 };
 
 static inline int sign_wanted(int32_t signs, int sign) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "distribution.h"
 #include "divergence.h"
 #include "kernels.h"
 #include "kernels_exponential.h"
@@ -149,9 +150,8 @@ static void merge_spread(struct uniform *uniform, const struct spread *spread) {
 static double uniform_divergence(const struct job *job) {
   const struct uniform *uniform = &job->uniform;
   double count = (double)job->filters * (double)(job->filters - 1) / (symmetric(job) ? 2.0 : 1.0);
-  double a = (sum_value(&uniform->values) + sum_value(&uniform->excess)) / count;
-  double divergence = (sum_value(&uniform->cross) / count - ((1.0 + a) * log1p(a) - a)) / (1.0 + a);
-  return fmax(divergence, 0.0);
+  return kldsel_uniform_divergence(count, sum_value(&uniform->values), sum_value(&uniform->excess),
+                                   sum_value(&uniform->cross));
 }
 
 static void run_tile(void *context, size_t task, int32_t task_worker) {

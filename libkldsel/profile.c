@@ -55,8 +55,7 @@ void kldsel_profile_reduce(struct kldsel_profile *profile, double temperature) {
   profile->uniform_temperature = temperature;
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
     double *values = profile->values[sign];
-    struct distribution p = kldsel_distribution_make(values, profile->length[sign], temperature, 0, values);
-    profile->uniform[sign] = p.length > 0 ? kldsel_distribution_uniform(&p) : (double)NAN;
+    profile->uniform[sign] = kldsel_distribution_uniform(values, profile->length[sign], temperature, values);
     profile->length[sign] = 0;
   }
   kldsel_release(&profile->allocator, profile->values[0]);

@@ -20,9 +20,6 @@
 /* No memory holds more; below it, sizes of scratch do not overflow. */
 #define LARGEST_EXTENT (INT64_C(1) << (SIZE_MAX > UINT32_MAX ? 48 : 26))
 
-/* No more weights of the next layer are fetched ahead. */
-#define MOST_UPCOMING (1 << 20)
-
 /* The layers of one call. */
 struct batch {
   const kldsel_tensor *const *tensors;
@@ -146,10 +143,8 @@ static void run_small_layer(void *context, size_t task, int32_t worker) {
   struct upcoming upcoming = {0};
   const struct kldsel_tensor *next = later < batch->count ? batch->tensors[batch->by_size[later]] : NULL;
   if (next != NULL) {
-    uint64_t weights = weights_of(batch, batch->by_size[later]);
     upcoming.at = (const char *)next->origin;
-    upcoming.bytes =
-        (weights < MOST_UPCOMING ? (int64_t)weights : MOST_UPCOMING) * (int64_t)dtype_bytes(next->dtype);
+    upcoming.bytes = weights_of(batch, batch->by_size[later]) * dtype_bytes(next->dtype);
   }
   run_layer(batch, batch->by_size[place], NULL, worker, upcoming);
 }

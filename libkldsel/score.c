@@ -78,7 +78,7 @@ static struct distribution make(const struct scoring *scoring, const struct klds
 }
 
 /* Fewer values are taken sooner than a thread is started. */
-#define FEWEST_VALUES_PER_THREAD (1 << 13)
+#define FEWEST_VALUES_PER_THREAD (1 << 16)
 
 /* The layers of score_uniform(), which share no work. */
 struct uniform {
@@ -95,11 +95,10 @@ static void score_one_uniform(void *context, size_t i, int32_t worker) {
     set_score(scoring, i, profile->uniform[scoring->sign], size_reason(profile));
     return;
   }
-  /* Order does not matter here, so it is not sorted. */
-  struct distribution p = kldsel_distribution_make(
-      profile->values[scoring->sign], profile->length[scoring->sign], scoring->options->temperature, 0,
-      uniform->memory + (size_t)worker * uniform->longest);
-  set_score(scoring, i, p.length > 0 ? kldsel_distribution_uniform(&p) : (double)NAN, size_reason(profile));
+  double score = kldsel_distribution_uniform(profile->values[scoring->sign], profile->length[scoring->sign],
+                                             scoring->options->temperature,
+                                             uniform->memory + (size_t)worker * uniform->longest);
+  set_score(scoring, i, score, size_reason(profile));
 }
 
 static kldsel_status score_uniform(const struct scoring *scoring) {

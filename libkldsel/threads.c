@@ -18,48 +18,70 @@ int32_t kldsel_thread_count(int64_t requested) {
   return count < MOST_THREADS ? (int32_t)count : MOST_THREADS;
 }
 
+/* Looks whether a number has come to be, for some 20 microseconds: to be woken up takes longer than what is
+ * mostly waited for, and more on virtual machines. */
+static int comes_soon(atomic_size_t *number, size_t wanted) {
+  enum {
+    LOOKS = 1000
+  };
+  for (int i = 0; i < LOOKS; i++) {
+    if (atomic_load_explicit(number, memory_order_acquire) == wanted) return 1;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+  }
+  return 0;
+}
+
 static void work(struct team *team, int32_t worker) {
   size_t task;
   while ((task = atomic_fetch_add_explicit(&team->next_task, 1, memory_order_relaxed)) < team->tasks)
     team->run(team->context, task, worker);
 }
 
-/* A round for each run, until the team ends. */
+/* Takes part in the runs that want so many workers, until the team ends. No run ends without those that take
+ * part in it; the others may miss it. */
 static void *help(void *argument) {
   struct team *team = argument;
-  pthread_mutex_lock(&team->mutex);
-  int32_t worker = team->next_worker++;
-  for (uint64_t round = 1;; round++) {
-    while (team->round < round && !team->ending) pthread_cond_wait(&team->changed, &team->mutex);
-    if (team->ending) break;
-    int takes_part = worker < team->limit;
+  int32_t worker = atomic_fetch_add(&team->next_worker, 1);
+  for (size_t seen = 0;;) {
+    (void)comes_soon(&team->round, seen + 1);
+    pthread_mutex_lock(&team->mutex);
+    while (team->round == seen && !team->ending) pthread_cond_wait(&team->changed, &team->mutex);
+    int takes_part = team->round != seen && worker < team->limit, ending = team->ending;
+    seen = team->round;
     pthread_mutex_unlock(&team->mutex);
-    if (takes_part) work(team, worker);
+    if (ending) return NULL;
+    if (!takes_part) continue;
+    work(team, worker);
     pthread_mutex_lock(&team->mutex);
     if (--team->working == 0) pthread_cond_broadcast(&team->changed);
+    pthread_mutex_unlock(&team->mutex);
   }
-  pthread_mutex_unlock(&team->mutex);
-  return NULL;
 }
 
 void kldsel_team_begin(struct team *team, int32_t threads) {
   team->threads = threads;
-  team->helpers = team->working = 0;
-  team->begun = team->ending = 0;
-  team->round = 0;
-  team->next_worker = 1;
+  team->helpers = 0;
+  team->refused = team->ending = 0;
+  atomic_init(&team->round, 0);
+  atomic_init(&team->working, 0);
+  atomic_init(&team->next_worker, 1);
+  atomic_init(&team->next_task, 0);
   pthread_mutex_init(&team->mutex, NULL);
   pthread_cond_init(&team->changed, NULL);
 }
 
 static void begin_helpers(struct team *team, size_t wanted) {
-  team->begun = 1;
   /* The host's signals are for the host's threads. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  while (team->helpers < wanted && pthread_create(&team->helper[team->helpers], NULL, help, team) == 0)
-    team->helpers++;
+  while (team->helpers < wanted && !team->refused)
+    if (pthread_create(&team->helper[team->helpers], NULL, help, team) == 0)
+      team->helpers++;
+    else
+      team->refused = 1;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -69,18 +91,19 @@ void kldsel_team_run(struct team *team, int32_t threads, size_t tasks, task_func
     for (size_t task = 0; task < tasks; task++) run(context, task, 0);
     return;
   }
-  if (!team->begun) begin_helpers(team, (size_t)team->threads - 1);
+  if (team->helpers < (size_t)threads - 1) begin_helpers(team, (size_t)threads - 1);
+  pthread_mutex_lock(&team->mutex);
   team->run = run;
   team->context = context;
   team->tasks = tasks;
   team->limit = threads;
-  atomic_store_explicit(&team->next_task, 0, memory_order_relaxed);
-  pthread_mutex_lock(&team->mutex);
-  team->working = team->helpers;
+  team->next_task = 0;
+  team->working = team->helpers < (size_t)threads - 1 ? team->helpers : (size_t)threads - 1;
   team->round++;
   pthread_cond_broadcast(&team->changed);
   pthread_mutex_unlock(&team->mutex);
   work(team, 0);
+  (void)comes_soon(&team->working, 0);
   pthread_mutex_lock(&team->mutex);
   while (team->working > 0) pthread_cond_wait(&team->changed, &team->mutex);
   pthread_mutex_unlock(&team->mutex);
@@ -99,10 +122,11 @@ void kldsel_team_end(struct team *team) {
 void kldsel_turns_begin(struct turns *turns) {
   pthread_mutex_init(&turns->mutex, NULL);
   pthread_cond_init(&turns->changed, NULL);
-  turns->next = 0;
+  atomic_init(&turns->next, 0);
 }
 
 void kldsel_turns_wait(struct turns *turns, size_t task) {
+  if (comes_soon(&turns->next, task)) return;
   pthread_mutex_lock(&turns->mutex);
   while (turns->next != task) pthread_cond_wait(&turns->changed, &turns->mutex);
   pthread_mutex_unlock(&turns->mutex);

@@ -23,14 +23,14 @@ enum {
 struct team {
   int32_t threads;
   size_t helpers; /* that have begun */
-  int begun;      /* whether it was tried */
+  int refused;    /* no more can be had */
   pthread_t helper[MOST_THREADS];
-  pthread_mutex_t mutex; /* guards the rest, but for next_task */
+  atomic_int_least32_t next_worker;
+  pthread_mutex_t mutex; /* held to change the rest, but for next_task */
   pthread_cond_t changed;
-  uint64_t round; /* the number of runs */
-  size_t working; /* helpers that have not finished the round */
+  atomic_size_t round;   /* the number of runs */
+  atomic_size_t working; /* helpers that have not finished the round */
   int ending;
-  int32_t next_worker;
   int32_t limit; /* workers of the round */
   task_function run;
   void *context;
@@ -56,7 +56,7 @@ void kldsel_team_run(struct team *team, int32_t threads, size_t tasks, task_func
 struct turns {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
-  size_t next;
+  atomic_size_t next;
 };
 
 void kldsel_turns_begin(struct turns *turns);

@@ -92,6 +92,33 @@ START_TEST(strides_do_not_matter) {
 }
 END_TEST
 
+/* Filters that two axes index, which no one stride goes through, each of contiguous elements. */
+START_TEST(filters_of_two_axes) {
+  enum {
+    OUTER = 5,
+    INNER = 3,
+    ELEMENTS = 11,
+    OUTER_STRIDE = 47
+  };
+  double buffer[OUTER * OUTER_STRIDE];
+  struct generator g = {79};
+  for (size_t e = 0; e < COUNT(buffer); e++) buffer[e] = next_gaussian(&g);
+  static const int64_t shape[] = {OUTER, INNER, ELEMENTS},
+                       strides[] = {OUTER_STRIDE * sizeof(double), ELEMENTS * sizeof(double), sizeof(double)};
+  kldsel_tensor *tensor = NULL, *copy = NULL;
+  assert_ok(kldsel_tensor_view_strided(buffer, sizeof buffer, 0, KLDSEL_DTYPE_F64, 3, shape, strides, 3, 0,
+                                       test_options, &tensor));
+  ck_assert_int_eq(kldsel_tensor_filters(tensor), OUTER * INNER);
+  assert_ok(kldsel_tensor_copy(tensor, test_options, &copy));
+  kldsel_profile *of_view = profile_of(tensor), *of_copy = profile_of(copy);
+  assert_same_profile(of_view, of_copy, "filters of two axes");
+  kldsel_profile_free(of_view);
+  kldsel_profile_free(of_copy);
+  kldsel_tensor_free(tensor);
+  kldsel_tensor_free(copy);
+}
+END_TEST
+
 /* ---- layouts ---- */
 
 /* A layout of rank 4 and which of o, i, h, w each of its axes is. */
@@ -358,6 +385,7 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("storage");
   TCase *tests = add_case(suite, "storage");
   tcase_add_loop_test(tests, strides_do_not_matter, 0, COUNT(views));
+  tcase_add_test(tests, filters_of_two_axes);
   tcase_add_loop_test(tests, layouts_rank_alike, 0, COUNT(layouts));
   tcase_add_test(tests, depthwise_filters_are_pairs);
   tcase_add_loop_test(tests, element_types_do_not_matter, KLDSEL_DTYPE_F64, KLDSEL_DTYPE_I8 + 1);

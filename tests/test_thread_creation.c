@@ -125,7 +125,7 @@ enum {
   LAYERS = 6,
   FILTERS = 200,
   ELEMENTS = 1500, /* enough weights to be split over threads */
-  WIDE_FILTERS = 6000,
+  WIDE_FILTERS = 24000,
   THREADS = 5,
   MOST_RESULTS = LAYERS * WIDE_FILTERS
 };
@@ -273,7 +273,7 @@ START_TEST(every_thread_is_refused_once) {
 END_TEST
 
 /* As many threads as there are processors for this process, where that can be told; one where not, and never
- * more than 1024. */
+ * more than 1024 or than there are layers. */
 START_TEST(threads_by_default) {
   static const struct {
     int allowed;
@@ -282,32 +282,36 @@ START_TEST(threads_by_default) {
   } machines[] = {{-1, 1, 1}, {-1, 3, 3}, {-1, 5000, 1024}, {-1, 0, 1}, {-1, -1, 1},    {1, 7, 1},
                   {3, 7, 3},  {0, 7, 7},  {0, 0, 1},        {2, -1, 2}, {1024, 1, 1024}};
   enum {
+    FEW = 6,
     MANY = 1100
   };
   static kldsel_tensor *many[MANY];
   static kldsel_profile *made[MANY];
   static const double values[] = {1, -2, 3, 4};
   for (int l = 0; l < MANY; l++) many[l] = matrix_view(values, 2, 2);
-  size_t live = atomic_load(&test_memory.bytes), alone = 0;
+  size_t live = atomic_load(&test_memory.bytes);
   /* Valgrind has room for 500 threads. */
   const char *preloaded = getenv("LD_PRELOAD");
   size_t most = preloaded != NULL && strstr(preloaded, "vgpreload") != NULL ? 500 : 1024;
   machine.told = creation.small = true;
   for (int32_t threads = 0; threads < 2; threads++)
-    for (size_t i = 0; i < COUNT(machines); i++) {
-      if (machines[i].threads > most) continue;
-      machine.allowed = machines[i].allowed;
-      machine.processors = machines[i].processors;
-      set_int(KLDSEL_OPTION_THREADS, threads);
-      atomic_store(&creation.asked, 0);
-      atomic_store(&test_memory.peak, live);
-      assert_ok(kldsel_profile_create_many(many, MANY, test_options, made));
-      size_t wanted = threads > 0 ? 1 : machines[i].threads;
-      ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
-      /* As much memory as one thread takes, also where it was none that was told. */
-      if (alone == 0) alone = atomic_load(&test_memory.peak);
-      if (wanted == 1) ck_assert_uint_eq(atomic_load(&test_memory.peak), alone);
-      for (size_t l = 0; l < MANY; l++) kldsel_profile_free(made[l]);
+    for (size_t count = FEW; count <= MANY; count += MANY - FEW) {
+      size_t alone = 0;
+      for (size_t i = 0; i < COUNT(machines); i++) {
+        size_t wanted = threads > 0 ? 1 : machines[i].threads < count ? machines[i].threads : count;
+        if (wanted > most) continue;
+        machine.allowed = machines[i].allowed;
+        machine.processors = machines[i].processors;
+        set_int(KLDSEL_OPTION_THREADS, threads);
+        atomic_store(&creation.asked, 0);
+        atomic_store(&test_memory.peak, live);
+        assert_ok(kldsel_profile_create_many(many, count, test_options, made));
+        ck_assert_uint_eq(atomic_load(&creation.asked), wanted - 1);
+        /* As much memory as one thread takes, also where it was none that was told. */
+        if (alone == 0) alone = atomic_load(&test_memory.peak);
+        if (wanted == 1) ck_assert_uint_eq(atomic_load(&test_memory.peak), alone);
+        for (size_t l = 0; l < count; l++) kldsel_profile_free(made[l]);
+      }
     }
   machine.told = creation.small = false;
   for (int l = 0; l < MANY; l++) kldsel_tensor_free(many[l]);

@@ -11,9 +11,10 @@
  * eq. numbers are its own). docs/method.md has every definition.
  *
  * **Numbers.** Every input dtype is converted to double exactly; every sum is taken in double, in
- * an order fixed by the layer's shape and strides; multiply-adds are fused only where the product is exact.
- * So the linear path (profiles; the measures cosine and share; kl against uniform, others, previous, next,
- * given) gives the same bits on every thread count and every CPU level. What is made of cosine
+ * an order fixed by the layer's shape and strides; a weight's product is added with one rounding, by a
+ * fused operation or, where the processor has none, by what gives the same bits. So the linear path
+ * (profiles; the measures cosine and share; kl against uniform, others, previous, next, given) gives the
+ * same bits on every thread count and every CPU level. What is made of cosine
  * matrices (pairwise cosine, the distribution `pairs`, the reference `within`) agrees to 1e-12, not to
  * the bit. Logarithms are natural, divergences in nats, nothing is smoothed: 0 ln 0 = 0, and p ln(p/0) =
  * infinity. The cosine with a row of zeros is 0. NaN and infinity in the weights are errors.

@@ -109,6 +109,7 @@ def measure(settings: Settings, mode: str, progress: Progress) -> dict:
         show(progress, tables.floor(results["big"], "from memory"))
     results["growth"] = measure_library.measure_growth(library, settings, progress.say)
     show(progress, tables.growth(results["growth"]))
+    results["levels"] = measure_library.measure_levels(library, settings, progress.say)
     results["memory"] = measure_library.measure_memory(settings, progress.say)
     show(progress, tables.memory(results["memory"]))
     results["pairwise"] = measure_library.measure_pairwise(settings, blas, progress.say)

@@ -120,6 +120,16 @@ def measure_growth(library: Library, settings: Settings, say: Callable[[str], No
     return records
 
 
+def measure_levels(library: Library, settings: Settings, say: Callable[[str], None]) -> dict:
+    """Measure ResNet50 on one thread at every CPU level that the machine has, by number; the bits are the same."""
+    say("CPU levels")
+    size = library.network("resnet50")
+    library.copy(settings.copies_mib)
+    found = library.command("levels", 0, settings.library_rounds)
+    library.drop()
+    return {**size, "seconds": {level: spread(seconds) for level, seconds in found.items()}}
+
+
 def measure_memory(settings: Settings, say: Callable[[str], None]) -> list[dict]:
     """Measure the most memory beyond the weights for ResNet50 and a list of 6.7 billion weights.
 

@@ -2,7 +2,6 @@
 #include "methods.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "floor.h"
 #include "support.h"
@@ -56,8 +55,9 @@ static void rank_once(const struct layer_set *set, kldsel_profile *const *profil
   kldsel_ranking_free(ranking);
 }
 
-void rank_by_methods(const struct layer_set *set, int methods, int threads, double *scores) {
+void rank_by_methods(const struct layer_set *set, int methods, int threads, int32_t level, double *scores) {
   kldsel_options *options = options_for(threads);
+  set_option(options, KLDSEL_OPTION_CPU_LEVEL, level);
   narrow(options, methods);
   int64_t *order = malloc(set->count * sizeof *order);
   if (!order) fail("out of memory", "");
@@ -78,25 +78,17 @@ static double copy_read(const struct layer_set *set) {
   return (double)copy;
 }
 
-/* Threads that have been joined take a moment to be gone; what begins at once would find their processor
- * taken. */
-static void let_threads_go(void) {
-  nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
-}
-
 void time_in_turn(struct layer_set *set, int methods, int threads, int rounds, double *seconds,
                   double *floor_seconds, double *copies) {
   for (int r = -1; r < rounds; r++) { /* round -1 warms up */
     layer_set_turn(set);
-    let_threads_go();
     double start = now();
     volatile uint32_t sink = read_once(set->buffer, set->bytes, threads);
     (void)sink;
     double floor_time = now() - start;
     layer_set_turn(set);
-    let_threads_go();
     start = now();
-    rank_by_methods(set, methods, threads, NULL);
+    rank_by_methods(set, methods, threads, 0, NULL);
     double time = now() - start;
     if (r < 0) continue;
     floor_seconds[r] = floor_time;

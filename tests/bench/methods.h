@@ -19,9 +19,10 @@ const char *method_name(int method);
 /**
  * From the weights to a ranking by each of the first @p methods methods: everything that a host pays for,
  * making the views and giving all back included.
+ * @param level the CPU level, 0 for the highest
  * @param scores receives methods x layers numbers; may be NULL
  */
-void rank_by_methods(const struct layer_set *set, int methods, int threads, double *scores);
+void rank_by_methods(const struct layer_set *set, int methods, int threads, int32_t level, double *scores);
 
 /**
  * Times reading the weights once and the first @p methods methods, in turn, each on the next of the set's

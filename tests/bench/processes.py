@@ -21,6 +21,8 @@ class Process:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(TUNING)}
         if core is not None:
             environment["OPENBLAS_CORETYPE"] = core
+        # A processor for each thread, as for the library's (placement.c).
+        environment |= {"OMP_PROC_BIND": "true", "OMP_PLACES": "threads"}
         self.name = name
         # A file, not a pipe: nobody empties it while the process talks.
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115

@@ -199,6 +199,17 @@ def memory_text(results: dict) -> str:
     return markdown(head, rows, 2)
 
 
+def levels_text(results: dict) -> str:
+    """Return the times at every CPU level."""
+    names = {"1": "baseline (SSE2 on x86-64)", "2": "AVX2 and FMA", "3": "AVX-512"}
+    weights = results["levels"]["weights"]
+    rows = [
+        [names[level], middle(found), f"{found['median'] / weights * 1e9:.2f}"]
+        for level, found in results["levels"]["seconds"].items()
+    ]
+    return markdown(["level", "six methods of ResNet50, ms", "ns for a weight"], rows)
+
+
 def others_memory_text(results: dict) -> str:
     """Return the contenders' peak memory on ResNet50."""
     threads = max(results["settings"]["threads"])
@@ -266,6 +277,7 @@ def page(results: dict) -> str:
         "cached": cached_text(results),
         "floor": floor_text([*results["floor"], *results["big"]]),
         "growth": growth_text(results),
+        "levels": levels_text(results),
         "memory": memory_text(results),
         "others_memory": others_memory_text(results),
         "pairwise": pairwise_text(results),

@@ -14,6 +14,7 @@
  *                                                    round: processor time
  *   others ID ROUNDS                                 the same of ranking by kl against the others alone
  *   scores ID THREADS                                the scores by each method
+ *   levels ID ROUNDS                                 all methods on one thread at every CPU level, in turn
  *   peak ID CALL THREADS                             most memory of rank_tensors or profile_create_many
  *   pairwise FILTERS ELEMENTS THREADS ROUNDS         pairwise cosine and dsyrk in turn
  */
@@ -29,6 +30,7 @@
 #include "methods.h"
 #include "pairwise.h"
 #include "peak.h"
+#include "placement.h"
 #include "support.h"
 #include "table.h"
 
@@ -219,7 +221,7 @@ static void print_growth(const struct layer_set *set, kldsel_profile *const *pro
     if (profiles)
       rank_by_others(set, profiles);
     else
-      rank_by_methods(set, ALL_METHODS, 1, NULL);
+      rank_by_methods(set, ALL_METHODS, 1, 0, NULL);
     if (r >= 0) seconds[r] = spent() - start;
   }
   putchar('{');
@@ -240,11 +242,29 @@ static void do_others(const struct command *command) {
   kldsel_options_free(options);
 }
 
+static void do_levels(const struct command *command) {
+  static const char *const names[] = {"1", "2", "3"};
+  static double seconds[sizeof names / sizeof *names][MOST_ROUNDS];
+  struct layer_set *set = existing(command);
+  int rounds = (int)number(command, 2, 1, MOST_ROUNDS);
+  int32_t levels = kldsel_cpu_level();
+  struct series series[sizeof names / sizeof *names];
+  for (int r = -1; r < rounds; r++) /* round -1 warms up */
+    for (int32_t level = 1; level <= levels; level++) {
+      layer_set_turn(set);
+      double start = now();
+      rank_by_methods(set, ALL_METHODS, 1, level, NULL);
+      if (r >= 0) seconds[level - 1][r] = now() - start;
+      series[level - 1] = (struct series){names[level - 1], seconds[level - 1]};
+    }
+  print_series(series, (size_t)levels, rounds);
+}
+
 static void do_scores(const struct command *command) {
   const struct layer_set *set = existing(command);
   double *scores = malloc(ALL_METHODS * set->count * sizeof *scores);
   if (!scores) fail("out of memory", "");
-  rank_by_methods(set, ALL_METHODS, threads_word(command, 2), scores);
+  rank_by_methods(set, ALL_METHODS, threads_word(command, 2), 0, scores);
   for (int m = 0; m < ALL_METHODS; m++) {
     fputs(m == 0 ? "{" : ", ", stdout);
     print_numbers(method_name(m), scores + (size_t)m * set->count, set->count);
@@ -274,9 +294,9 @@ static void obey(const struct command *command) {
     const char *name;
     void (*run)(const struct command *);
   } commands[] = {
-      {"network", do_network}, {"shape", do_shape}, {"save", do_save},         {"copy", do_copy},
-      {"drop", do_drop},       {"time", do_time},   {"grow", do_grow},         {"others", do_others},
-      {"scores", do_scores},   {"peak", do_peak},   {"pairwise", do_pairwise},
+      {"network", do_network}, {"shape", do_shape},   {"save", do_save}, {"copy", do_copy},
+      {"drop", do_drop},       {"time", do_time},     {"grow", do_grow}, {"others", do_others},
+      {"levels", do_levels},   {"scores", do_scores}, {"peak", do_peak}, {"pairwise", do_pairwise},
   };
   for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
     if (strcmp(command->words[0], commands[c].name) == 0) {
@@ -288,6 +308,7 @@ static void obey(const struct command *command) {
 }
 
 int main(int count, char **arguments) {
+  place_first_thread();
   if (count == 2 && strcmp(arguments[1], "table") == 0) return print_table();
   if (count != 1) fail("unknown argument", arguments[1]);
   char line[4096];
