@@ -224,6 +224,22 @@ START_TEST(every_field_corrupted) {
 }
 END_TEST
 
+/* What lies on a bound is in range. */
+START_TEST(temperatures_on_their_bounds) {
+  static const double bounds[] = {1e-300, 1e300};
+  double values[MOST], again[MOST];
+  size_t length = export(KLDSEL_DISTRIBUTION_PROFILE, KLDSEL_REFERENCE_WITHIN, values);
+  for (size_t i = 0; i < COUNT(bounds); i++) {
+    kldsel_profile *profile = NULL;
+    values[6] = bounds[i];
+    assert_ok(kldsel_profile_import(values, length, test_options, &profile));
+    assert_ok(kldsel_profile_export(profile, again, length, &length));
+    ck_assert_mem_eq(again, values, length * sizeof *values);
+    kldsel_profile_free(profile);
+  }
+}
+END_TEST
+
 /* ---- format 2: parts of profiles ---- */
 
 enum {
@@ -470,6 +486,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, there_and_back);
   tcase_add_test(tests, own_exports_are_in_range);
   tcase_add_test(tests, every_field_corrupted);
+  tcase_add_test(tests, temperatures_on_their_bounds);
   tcase_add_test(tests, fields_that_a_single_filter_has_not);
   tcase_add_test(tests, counts_must_fit_together);
   tcase_add_test(tests, lengths_must_fit);
