@@ -373,6 +373,10 @@ START_TEST(parts_that_are_none) {
                "values[1] (format) is 2, but the profile holds everything, which is format 1");
   values[HEAD + 1] = 5;
   PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "values[18] (content) is 5: values go with means");
+  values[HEAD + 1] = 1;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "values[18] (content) is 1: values go with means");
+  values[HEAD + 1] = 0;
+  PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "values[18] (content) is 0; must be an integer from 1 to 7");
   values[HEAD + 1] = 6;
   values[HEAD] = 7;
   PART_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "values[17] (signs) is 7; must be a sum of 2, 4, 8 and 16");
