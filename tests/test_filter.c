@@ -72,6 +72,25 @@ static int64_t offset_of(int64_t number, uint32_t mask, int32_t rank, const int6
   return offset;
 }
 
+/* By whatever walk, a tensor's similarities are those of its matrix. Sums of at most 48 whole numbers, their
+ * roots and quotients are some ulp from each other in another order. */
+static void assert_profile_of_matrix(const kldsel_tensor *tensor) {
+  kldsel_tensor *matrix = NULL;
+  assert_ok(kldsel_filter_matrix(tensor, test_options, &matrix));
+  kldsel_profile *profile = profile_of(tensor), *expected = profile_of(matrix);
+  double a[256], b[256];
+  size_t length = 0, expected_length = 1;
+  assert_ok(kldsel_profile_export(profile, a, COUNT(a), &length));
+  assert_ok(kldsel_profile_export(expected, b, COUNT(b), &expected_length));
+  ck_assert_uint_eq(length, expected_length);
+  for (size_t i = 0; i < length; i++)
+    ck_assert_msg(fabs(a[i] - b[i]) <= 1e-14 || (isnan(a[i]) && isnan(b[i])),
+                  "number %zu is %.17g, not %.17g", i, a[i], b[i]);
+  kldsel_profile_free(profile);
+  kldsel_profile_free(expected);
+  kldsel_tensor_free(matrix);
+}
+
 /* A tensor with these strides, in weights, whose weights are their own places. */
 static void try_axes(int32_t rank, const int64_t *shape, const int64_t *strides, uint32_t filters,
                      uint32_t channels) {
@@ -93,6 +112,7 @@ static void try_axes(int32_t rank, const int64_t *shape, const int64_t *strides,
                            offset_of(i % elements / rest_count, channels, rank, shape, strides) +
                            offset_of(i % rest_count, rest, rank, shape, strides));
   assert_rows(tensor, expected, (size_t)count);
+  assert_profile_of_matrix(tensor);
   kldsel_tensor_free(tensor);
 }
 
