@@ -147,6 +147,18 @@ START_TEST(streamed_is_as_kept) {
 }
 END_TEST
 
+START_TEST(more_pairs_than_can_be_told) {
+  const uint8_t one = 1;
+  kldsel_tensor *tensor = NULL;
+  assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2, (const int64_t[]){65537, 1},
+                                       (const int64_t[]){0, 0}, 1U, 0, test_options, &tensor));
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                   KLDSEL_ERROR_TOO_LARGE, "tensor: 65537 filters have more than 4294967295 pairs");
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 /* No allocation comes near M x M doubles unless a profile is to hold them. */
 START_TEST(no_matrix_is_allocated) {
   static double weights[2 * 2000];
@@ -201,6 +213,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, threads_and_levels_agree);
   tcase_add_test(tests, pairs_are_in_order);
   tcase_add_test(tests, streamed_is_as_kept);
+  tcase_add_test(tests, more_pairs_than_can_be_told);
   tcase_add_test(tests, no_matrix_is_allocated);
   tcase_add_test(tests, divergence_within_falls_as_the_square_of_a_high_temperature);
   return suite;
