@@ -9,11 +9,13 @@
 #include "hdf5_writer.h"
 #include "memory_file.h"
 
-static void expect_written(const struct model *model) {
+/* What has room in the file, but was not written, is 0. */
+static void expect_written(const struct model *model, bool whole) {
   for (size_t i = 0; i < model->count; i++) {
     const struct stored_tensor *tensor = &model->tensors[i];
     ck_assert_uint_eq(tensor->bytes > 0, tensor->data != NULL);
-    for (size_t k = 0; k < tensor->bytes; k++) ck_assert_uint_eq(tensor->data[k], hdf5_byte(k));
+    bool empty = !whole && tensor->bytes > 0 && tensor->data[0] == 0;
+    for (size_t k = 0; k < tensor->bytes; k++) ck_assert_uint_eq(tensor->data[k], empty ? 0 : hdf5_byte(k));
     uint64_t elements = tensor->bytes > 0;
     for (size_t axis = 0; axis < tensor->rank && axis < KLDSEL_MAX_RANK; axis++)
       elements *= (uint64_t)tensor->shape[axis];
@@ -41,7 +43,7 @@ static void try_file(const char *path, bool whole) {
   struct model model = {0};
   struct problem problem = {""};
   if (hdf5_format.open(path, &model, &problem)) {
-    expect_written(&model);
+    expect_written(&model, whole);
     try_model(&model, false);
     try_model(&model, true);
     try_written(&model);
