@@ -147,6 +147,47 @@ START_TEST(streamed_is_as_kept) {
 }
 END_TEST
 
+/* The mean over ordered pairs of rows of KL(row x || row y), term by term from the matrix. */
+static long double mean_of_rows(const double *matrix, size_t m) {
+  long double sum = 0;
+  double *rows = malloc(m * m * sizeof *rows);
+  ck_assert_ptr_nonnull(rows);
+  for (size_t x = 0; x < m; x++) assert_ok(kldsel_softmax(matrix + x * m, m, 1, rows + x * m));
+  for (size_t x = 0; x < m; x++)
+    for (size_t y = 0; y < m; y++)
+      for (size_t k = 0; k < m; k++)
+        sum +=
+            (long double)rows[x * m + k] * logl((long double)rows[x * m + k] / (long double)rows[y * m + k]);
+  free(rows);
+  return sum / (long double)(m * (m - 1));
+}
+
+/* Of layers of more filters than a tile has rows, and than are summed at a time: one and a half of each, and
+ * more. */
+START_TEST(divergence_within_of_many_filters) {
+  static const int64_t counts[] = {72, 145, 200};
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  for (size_t c = 0; c < COUNT(counts); c += test_quick() ? 2 : 1) {
+    size_t m = (size_t)counts[c], length = 0;
+    struct layer layer = layer_create(PATTERN_GAUSSIAN, counts[c], 1, 7, 271 + c);
+    kldsel_tensor *tensor = layer_view(&layer);
+    double *matrix = malloc(m * m * sizeof *matrix);
+    ck_assert_ptr_nonnull(matrix);
+    assert_ok(kldsel_pairwise_cosine(tensor, NULL, 0, counts[c], test_options, matrix, m * m));
+    kldsel_profile *profile = profile_of(tensor);
+    double *values = export_of(profile, &length), expected = (double)mean_of_rows(matrix, m);
+    /* Probabilities that are rounded to doubles cost as much as the cosines' promise. */
+    ck_assert_msg(fabs(values[13] - expected) <= 2 * PROMISE * expected, "%zu filters: %.17g, not %.17g", m,
+                  values[13], expected);
+    free(values);
+    free(matrix);
+    kldsel_profile_free(profile);
+    kldsel_tensor_free(tensor);
+    layer_free(&layer);
+  }
+}
+END_TEST
+
 START_TEST(more_pairs_than_can_be_told) {
   const uint8_t one = 1;
   kldsel_tensor *tensor = NULL;
@@ -213,6 +254,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, threads_and_levels_agree);
   tcase_add_test(tests, pairs_are_in_order);
   tcase_add_test(tests, streamed_is_as_kept);
+  tcase_add_test(tests, divergence_within_of_many_filters);
   tcase_add_test(tests, more_pairs_than_can_be_told);
   tcase_add_test(tests, no_matrix_is_allocated);
   tcase_add_test(tests, divergence_within_falls_as_the_square_of_a_high_temperature);

@@ -294,15 +294,17 @@ START_TEST(threads_by_default) {
   const char *preloaded = getenv("LD_PRELOAD");
   size_t most = preloaded != NULL && strstr(preloaded, "vgpreload") != NULL ? 500 : 1024;
   machine.told = creation.small = true;
-  for (int32_t threads = 0; threads < 2; threads++)
+  static const size_t set[] = {0, 1, 1024};
+  for (size_t s = 0; s < COUNT(set); s++)
     for (size_t count = FEW; count <= MANY; count += MANY - FEW) {
       size_t alone = 0;
-      for (size_t i = 0; i < COUNT(machines); i++) {
-        size_t wanted = threads > 0 ? 1 : machines[i].threads < count ? machines[i].threads : count;
+      for (size_t i = 0; i < (set[s] > 1 ? 1 : COUNT(machines)); i++) {
+        size_t wanted = set[s] > 0 ? set[s] : machines[i].threads;
+        if (wanted > count) wanted = count;
         if (wanted > most) continue;
         machine.allowed = machines[i].allowed;
         machine.processors = machines[i].processors;
-        set_int(KLDSEL_OPTION_THREADS, threads);
+        set_int(KLDSEL_OPTION_THREADS, (int64_t)set[s]);
         atomic_store(&creation.asked, 0);
         atomic_store(&test_memory.peak, live);
         assert_ok(kldsel_profile_create_many(many, count, test_options, made));
