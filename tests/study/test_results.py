@@ -101,11 +101,11 @@ def test_no_rate_before_all_are_tried(tmp_path):
 
 def test_parts_of_the_plan():
     table = saved("fashion_vgg")
-    alone = layer_sets("fashion_vgg", table, "alone")
+    alone = layer_sets(CELL, table, "alone")
     assert len(alone) == 12
     assert alone[0] == ()
     assert alone[-1] == tuple(range(10))
-    threes = layer_sets("fashion_vgg", table, "count", ("3",))
+    threes = layer_sets(CELL, table, "count", ("3",))
     assert all(len(one) == 3 for one in threes)
     assert len(set(threes)) == len(threes)
     assert (7, 8, 9) in threes

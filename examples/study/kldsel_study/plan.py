@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kldsel_study.arms import BUDGETS, COUNTS, Layers, arms, choose, random_selections
+from kldsel_study.networks import SOURCES
 from kldsel_study.results import RECIPE, Key, Runs, name_layers
 
 SEARCH_SEED = 0
@@ -27,7 +28,28 @@ class Cell:
     images: int
 
 
-def layer_sets(network: str, scores: pd.DataFrame, part: str, counts: Sequence[str] = COUNTS) -> list[Layers]:
+THOROUGH = (Cell("fashion_vgg", "mnist", 200), Cell("resnet20", "fashion", 200), Cell("fashion_vgg", "cifar10", 200))
+"""Cells with all rates, five seeds and ten random draws. In all others the middle three rates are tried, which in
+these would cost 0.03 to 0.4 points of the validation images, and there are three seeds and five draws."""
+
+
+def rates_of(cell: Cell) -> tuple[float, ...]:
+    """The learning rates that every choice of layers of a cell is tried with."""
+    every = SOURCES[cell.network].rates
+    return every if cell in THOROUGH else every[1:4]
+
+
+def seeds_of(cell: Cell) -> int:
+    """Draws of training images to report of each choice."""
+    return 5 if cell in THOROUGH else 3
+
+
+def draws_of(cell: Cell) -> int:
+    """Random choices of each size."""
+    return 10 if cell in THOROUGH else 5
+
+
+def layer_sets(cell: Cell, scores: pd.DataFrame, part: str, counts: Sequence[str] = COUNTS) -> list[Layers]:
     """The different choices of layers of a part."""
     count = len(scores)
     if part == "alone":
@@ -41,7 +63,7 @@ def layer_sets(network: str, scores: pd.DataFrame, part: str, counts: Sequence[s
             if arm.primary is (part != "references"):
                 found[choose(list(scores[arm.score]), arm.order, size, parameters)] = None
         if part != "references":
-            found.update(dict.fromkeys(random_selections(network, scores, size)))
+            found.update(dict.fromkeys(random_selections(cell.network, scores, size, draws_of(cell))))
     return list(found)
 
 

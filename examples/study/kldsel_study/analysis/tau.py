@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kldsel_study import gradients
+from kldsel_study.analysis.compare import over_networks
 from kldsel_study.analysis.frames import CELL, Scores
 from kldsel_study.plan import Cell
 from kldsel_study.scores import SHAPE
@@ -87,3 +88,15 @@ def with_parameters(scores: Scores, networks: list[str]) -> pd.DataFrame:
         names = table.columns.drop(["layer", *SHAPE])
         columns[network] = {name: kendall(table[name].to_numpy(dtype=float), sizes)[0] for name in names}
     return pd.DataFrame(columns)
+
+
+def summary(table: pd.DataFrame, value: str = "tau") -> pd.DataFrame:
+    """Each score's tau over the networks, as `compare.over_networks()` does with arms; scores that have none are out.
+
+    Its p-values are of the mean's being 0, Holm's correction over the scores.
+    """
+    known = table.dropna(subset=value)
+    named = known.assign(size="-", arm=known.score)
+    if value != "tau":
+        named["tau"] = known[value]
+    return over_networks(named, "tau")
