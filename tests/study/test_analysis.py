@@ -9,8 +9,7 @@ from scipy import stats
 from kldsel_study import gradients, search_table
 from kldsel_study.analysis import compare, frames, report, shape_free, tables, tau
 from kldsel_study.arms import selections
-from kldsel_study.networks import SOURCES
-from kldsel_study.plan import Cell, layer_sets, missing
+from kldsel_study.plan import Cell, layer_sets, missing, rates_of
 from kldsel_study.results import Outcome, Runs, read_layers
 from kldsel_study.scores import saved
 
@@ -29,7 +28,7 @@ def planted(tmp_path_factory):
     cell = Cell("fashion_vgg", "mnist", 200)
     table = saved("fashion_vgg")
     sets = [*layer_sets(cell, table, "alone"), *layer_sets(cell, table, "count", ("3",))]
-    for key in missing(runs, cell, list(dict.fromkeys(sets)), LAYERS, SOURCES["fashion_vgg"].rates, 5):
+    for key in missing(runs, cell, list(dict.fromkeys(sets)), LAYERS, rates_of(cell), 5):
         layers = read_layers(key.layers, LAYERS)
         value = 30 + 4 * max(layers, default=0) + key.seed * 2 - (key.rate != 0.03) * 5
         runs.rows[key] = Outcome(0, value, 100, 0.5, 1.0)
@@ -68,6 +67,18 @@ def test_arms_share_the_runs_of_their_layers(planted):
         assert mean["3", arm] == 36 + 4 * max(layers)
 
 
+def test_a_size_counts_once_its_random_choices_are_run():
+    counts = (("-", "full", 3), ("1", "last", 3), ("1", "random", 2), ("3", "last", 3))
+    rows = [("n", "t", 200, size, arm, "x", seed, 50.0) for size, arm, seeds in counts for seed in range(seeds)]
+    arms = pd.DataFrame(rows, columns=["network", "target", "images", "size", "arm", "layers", "seed", "accuracy"])
+    found = frames.whole(arms)
+    assert found.groupby(["size", "arm"]).seed.count().to_dict() == {
+        ("-", "full"): 3,
+        ("1", "last"): 2,
+        ("1", "random"): 2,
+    }
+
+
 def test_differences_are_paired_and_corrected():
     random = np.random.default_rng(2)
     seeds = random.normal(size=6) * 10
@@ -100,7 +111,7 @@ def test_over_networks_counts_networks_not_targets():
         }
     )
     found = compare.over_networks(table).iloc[0]
-    assert (found.networks, found.cells, found.better) == (4, 5, 4)
+    assert (found.networks, found.cells, found.better, found.level) == (4, 5, 4, 0)
     # The third network is once the mean of its two targets.
     expected = stats.ttest_1samp([1.0, 2.0, 3.0, -0.5], 0)
     assert found.difference == pytest.approx(1.375)

@@ -2,8 +2,8 @@
 """Layers by trial: differential evolution and a genetic algorithm over masks of layers, judged by validation images.
 
 As DEFT (Vrbancic and Podgorelec 2020) does with the former: a number per layer, trained where it is above a half.
-Each trial is a training run, at the middle of the learning rates; what is found is then tried at all of them, as
-every choice of layers is. The budget is as many trials as it takes to try each layer alone at each rate.
+Each trial is a training run, at the middle of the learning rates; for what is found the rate is then searched as for
+every choice of layers. The budget is as many trials as it takes to try each layer alone at the rates that come first.
 """
 
 from __future__ import annotations
@@ -90,14 +90,14 @@ def search(options: argparse.Namespace) -> None:
 def _searched(runs: Runs, workbench: Workbench, cell: Cell, algorithm: str, count: int) -> tuple[Layers, list[Key]]:
     """The mask found, and the runs that were asked for on the way."""
     rates = rates_of(cell)
-    budget = count * len(rates)
+    budget = count * len(rates.first)
     tried: list[Key] = []
 
     with tqdm(desc=f"{cell.network} {cell.target} {algorithm}", total=budget, disable=None) as bar:
 
         def trial(mask: Layers) -> int:
             key = Key(RECIPE, cell.network, cell.target, cell.images, "search", SEARCH_SEED,
-                      sorted(rates)[len(rates) // 2], name_layers(mask, count))  # fmt: skip
+                      rates.every[len(rates.every) // 2], name_layers(mask, count))  # fmt: skip
             if key not in runs:
                 runs.add(key, workbench.run(key))
             tried.append(key)

@@ -83,11 +83,10 @@ def over_networks(differences: pd.DataFrame, value: str = "difference") -> pd.Da
     for (size, arm), group in differences.groupby(["size", "arm"], sort=False):
         by_network = group.groupby("network")[value].mean()
         limits = interval(by_network) if len(by_network) >= MIN_SAMPLE else (float("nan"), float("nan"))
-        better = int((group[value] > 0).sum())
-        rows.append(
-            (size, arm, by_network.mean(), *limits, len(by_network), len(group), better, _paired_p(by_network))
-        )
-    names = ["size", "arm", value, "low", "high", "networks", "cells", "better", "p"]
+        better, level = int((group[value] > 0).sum()), int((group[value] == 0).sum())
+        rows.append((size, arm, by_network.mean(), *limits, len(by_network), len(group), better, level,
+                     _paired_p(by_network)))  # fmt: skip
+    names = ["size", "arm", value, "low", "high", "networks", "cells", "better", "level", "p"]
     table = pd.DataFrame(rows, columns=names)
     if len(table):
         table["holm"] = table.groupby("size").p.transform(_holm)

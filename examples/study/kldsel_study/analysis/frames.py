@@ -9,7 +9,7 @@ import pandas as pd
 
 from kldsel_study import gradients, search_table
 from kldsel_study.arms import SIZES, Layers, random_selections, selections
-from kldsel_study.plan import SEARCH_SEED, Cell, best_rate, draws_of, rates_of
+from kldsel_study.plan import Cell, best_rate, draws_of, rates_of, search_key
 from kldsel_study.results import RECIPE, Runs, name_layers
 
 CELL = ["network", "target", "images"]
@@ -41,13 +41,9 @@ def _search_values(runs: Runs, cell: Cell, count: int) -> list[float]:
     found = []
     for layer in range(count):
         name = name_layers((layer,), count)
-        outcomes = [
-            outcome.correct
-            for key, outcome in runs.rows.items()
-            if (key.network, key.target, key.images) == (cell.network, cell.target, cell.images)
-            and (key.recipe, key.part, key.seed, key.layers) == (RECIPE, "search", SEARCH_SEED, name)
-        ]
-        found.append(float(max(outcomes)) if len(outcomes) == len(rates_of(cell)) else float("nan"))
+        rate = best_rate(runs, cell, name, rates_of(cell))
+        key = None if rate is None else search_key(cell, rate, name)
+        found.append(float("nan") if key is None else float(runs.rows[key].correct))
     return found
 
 
@@ -101,6 +97,16 @@ def by_arm(runs: Runs, scores: Scores, norms: pd.DataFrame, searches: pd.DataFra
             for seed, value in by_seed.items()
         ]
     return pd.DataFrame(rows, columns=[*CELL, "size", "arm", "layers", "seed", "accuracy"])
+
+
+def whole(arms: pd.DataFrame) -> pd.DataFrame:
+    """Sizes of cells that have been run to their end, and of these the seeds that have; what has no size stays.
+
+    Random choices are the last of a size: where they are, all are that are compared in the main.
+    """
+    sized = arms[arms["size"] != NO_SIZE]
+    ended = sized.loc[sized.arm == RANDOM, [*CELL, "size", "seed"]]
+    return pd.concat([arms[arms["size"] == NO_SIZE], sized.merge(ended)], ignore_index=True)
 
 
 def gains(table: pd.DataFrame, count_of: Callable[[str], int]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kldsel_study.analysis.frames import ALONE, CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM
 from kldsel_study.analysis.tables import DEFAULT, SHOWN, cell_name
@@ -97,6 +98,7 @@ def gains(table: pd.DataFrame, path: Path) -> None:
         panel.errorbar(group["index"], group.gain, yerr=2 * group.error, fmt="o", color=_BLUE, markersize=3.5)
         panel.axhline(0, color="black", linewidth=0.8)
         panel.set_title(cell_name(*values), fontsize=9)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.supxlabel("layer, in network order", fontsize=9)
     figure.supylabel("points over the head alone (± 2 standard errors)", fontsize=9)
     figure.tight_layout()

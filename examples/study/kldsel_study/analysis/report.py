@@ -10,6 +10,7 @@ import pandas as pd
 
 from kldsel_study import gradients, places, scores, search_table
 from kldsel_study.analysis import compare, frames, paper, plots, shape_free, tables, tau
+from kldsel_study.arms import SIZES
 from kldsel_study.results import Runs
 
 DOCUMENT = places.REPOSITORY / "docs" / "study.md"
@@ -86,7 +87,7 @@ class Made:
 def made_of(runs: Runs) -> Made:
     """All frames that tables and plots are drawn from."""
     of = _saved_scores()
-    arms = frames.by_arm(runs, of, gradients.saved())
+    arms = frames.whole(frames.by_arm(runs, of, gradients.saved()))
     layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
     baselines = {"random layers": frames.RANDOM, "the last": "last", "most parameters": "most parameters"}
     return Made(
@@ -102,17 +103,22 @@ def blocks(made: Made) -> dict[str, str]:
         "coverage": tables.coverage(made.runs, made.arms),
         "pretrained": tables.pretrained(),
         "claims": paper.claims(),
+        "ours": paper.ours(made.means),
         "orders": paper.orders(made.arms),
         "shape": tables.shape(tau.with_parameters(made.scores, scores.networks())),
-        "cost": tables.cost(made.runs),
+        "cost": tables.cost(made.runs, made.gains),
         "quick": quick_table(made.runs),
         "gains": tables.per_layer(made.gains),
-        "taus": tables.tau_summary(tau.summary(made.taus), tau.summary(made.taus, "tau_shape")),
         "held out": tables.held_out(shape_free.held_out(made.taus, made.over["random layers"])),
         "searches": tables.searches(search_table.saved(), made.means),
     }
+    found["cells 1"] = tables.by_cell(made.means, ("1",))
+    found["cells more"] = tables.by_cell(made.means, tuple(size for size in SIZES if size != "1"))
+    whole, inside = tau.summary(made.taus), tau.summary(made.taus, "tau_shape")
+    further = whole.arm.str.contains("/")
+    found["taus"] = tables.tau_summary(whole[~further], inside)
+    found["taus more"] = tables.tau_summary(whole[further], inside)
     for size in TOLD_SIZES:
-        found[f"cells {size}"] = tables.by_cell(made.means, size)
         found[f"over {size}"] = tables.over(over, size)
     return found
 

@@ -13,7 +13,7 @@ from kldsel import METHODS
 from kldsel_study import places
 from kldsel_study.analysis.frames import ALONE, CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM, RGN
 from kldsel_study.arms import SIZES
-from kldsel_study.plan import Cell, rates_of
+from kldsel_study.plan import Cell, best_rate, rates_of
 from kldsel_study.results import Runs
 from kldsel_study.scores import COST, SHAPE
 
@@ -76,13 +76,19 @@ def coverage(runs: Runs, arms: pd.DataFrame) -> str:
     rows = []
     for cell, number_of in count.items():
         mine = arms[(arms[CELL] == [cell.network, cell.target, cell.images]).all(axis=1)]
-        # Random choices are run last but for other references, so that a size that has them is whole.
+        # Of those that are run first random choices come last, so that a size that has them is whole.
         whole = [size for size in SIZES if size in set(mine[mine.arm == RANDOM]["size"])]
-        rows.append((cell_name(cell.network, cell.target, cell.images), str(len(rates_of(cell))),
+        rates = rates_of(cell)
+        names = {key.layers for key in runs.rows if Cell(key.network, key.target, key.images) == cell}
+        best = [one for one in (best_rate(runs, cell, name, rates) for name in names) if one is not None]
+        ends = (
+            f"{100 * sum(one in (rates.every[0], rates.every[-1]) for one in best) / len(best):.0f}" if best else "-"
+        )
+        rows.append((cell_name(cell.network, cell.target, cell.images), str(len(rates.first)), ends,
                      str(mine.seed.max() if len(mine) else 0), ", ".join(whole) or "-", str(number_of),
                      f"{seconds[cell] / 60:.0f}"))  # fmt: skip
-    rows.append(("all", "", "", "", str(sum(count.values())), f"{sum(seconds.values()) / 60:.0f}"))
-    return markdown(("cell", "rates", "seeds", "sizes", "runs", "processor minutes"), rows)
+    rows.append(("all", "", "", "", "", str(sum(count.values())), f"{sum(seconds.values()) / 60:.0f}"))
+    return markdown(("cell", "rates", "at an end, %", "seeds", "sizes", "runs", "processor minutes"), rows)
 
 
 def accuracy(means: pd.DataFrame, size: str) -> str:
@@ -100,16 +106,18 @@ def accuracy(means: pd.DataFrame, size: str) -> str:
     return markdown(("arm", *(cell_name(*cell) for cell in cells)), rows)
 
 
-def by_cell(means: pd.DataFrame, size: str) -> str:
-    """Accuracy in percent of what is compared most, a row a cell."""
-    mine = means[means["size"].isin((size, NO_SIZE))]
+def by_cell(means: pd.DataFrame, sizes: Sequence[str]) -> str:
+    """Accuracy in percent of what is compared most, a row a cell and size; the size is told if there are several."""
     rows = []
-    for values, group in mine.groupby(CELL, sort=False):
-        if size not in set(group["size"]):
-            continue
-        known = group.drop_duplicates("arm").set_index("arm").accuracy
-        rows.append((cell_name(*values), *(number(known.get(arm, math.nan)) for arm in KEY)))
-    return markdown(("cell", *KEY), rows)
+    for values, group in means.groupby(CELL, sort=False):
+        for size in sizes:
+            # Random choices are run last, so that a size that has them is whole.
+            if RANDOM not in set(group[group["size"] == size].arm):
+                continue
+            known = group[group["size"].isin((size, NO_SIZE))].set_index("arm").accuracy
+            told = (cell_name(*values), *((size,) if len(sizes) > 1 else ()))
+            rows.append((*told, *(number(known.get(arm, math.nan)) for arm in KEY)))
+    return markdown(("cell", *(("size",) if len(sizes) > 1 else ()), *KEY), rows)
 
 
 def over(tables: dict[str, pd.DataFrame], size: str) -> str:
@@ -135,7 +143,8 @@ def over(tables: dict[str, pd.DataFrame], size: str) -> str:
 def _over(row: Any) -> tuple[str, str]:
     limits = f" [{number(row.low, sign=True)}, {number(row.high, sign=True)}]" if math.isfinite(row.low) else ""
     star = "*" if row.holm < 0.05 else ""
-    return number(row.difference, sign=True) + limits + star, f"{row.better:.0f} of {row.cells:.0f}"
+    level = f", {row.level:.0f} level" if row.level else ""
+    return number(row.difference, sign=True) + limits + star, f"{row.better:.0f} of {row.cells:.0f}{level}"
 
 
 def taus(table: pd.DataFrame) -> str:
@@ -235,11 +244,17 @@ def per_layer(gains: pd.DataFrame) -> str:
     return markdown(("cell", "best", "median", "worst", "last layer", "layers"), rows)
 
 
-def cost(runs: Runs) -> str:
-    """Seconds of processor time: to score a network's layers, and to try them, which also needs the target."""
+def cost(runs: Runs, gains: pd.DataFrame) -> str:
+    """Seconds of processor time: to score a network's layers, and to try them, which also needs the target.
+
+    Of cells whose layers have all been tried.
+    """
+    tried = set(map(tuple, gains[CELL].to_numpy()))
     table = pd.read_csv(COST).set_index("network")
     rows = []
     for values, (count, seconds) in _trials(runs).items():
+        if values not in tried:
+            continue
         one = table.loc[values[0]]
         rows.append(
             (cell_name(*values), *(f"{one[name]:.4f}" for name in ("one_method", "all_methods", "snr")),

@@ -59,7 +59,7 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CIFAR = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 _NORMALISED = (0.01, 0.03, 0.1, 0.3, 1.0)
 # Without batch normalisation a step moves the features further.
-_PLAIN = (0.001, 0.003, 0.01, 0.03, 0.1)
+_PLAIN = (0.0003, 0.001, 0.003, 0.01, 0.03)
 
 SOURCES: dict[str, Source] = {
     one.name: one
