@@ -184,7 +184,7 @@ def test_tau_of_a_planted_order(planted):
 
 
 def test_what_a_score_knows_of_the_shape():
-    table = pd.DataFrame({"layer": list("abc"), "depth": [0, 1, 2], "filters": [1, 2, 3], "elements": [1, 1, 1],
+    table = pd.DataFrame({"layer": list("abc"), "depth": [0, 1, 2], "middle": [0, 1, 0], "filters": [1, 2, 3], "elements": [1, 1, 1],
                           "parameters": [10, 30, 20], "up": [1.0, 3.0, 2.0], "down": [3.0, 1.0, 2.0]})  # fmt: skip
     found = tau.with_parameters(lambda name: table, ["n"])
     assert found.n.to_dict() == {"up": 1.0, "down": -1.0}

@@ -46,6 +46,7 @@ class Arm:
 _NAMES = {
     ("depth", "high"): "last",
     ("depth", "low"): "first",
+    ("middle", "high"): "middle",
     ("parameters", "high"): "most parameters",
     ("filters", "high"): "most filters",
     ("elements", "high"): "longest filters",
@@ -53,7 +54,7 @@ _NAMES = {
     ("alone", "high"): "best alone (search)",
     ("rgn", "high"): "RGN (gradients)",
 }
-_ONE_WAY = ("parameters", "filters", "elements", "snr", "alone", "rgn")
+_ONE_WAY = ("middle", "parameters", "filters", "elements", "snr", "alone", "rgn")
 
 
 def arms(scores: pd.DataFrame) -> list[Arm]:

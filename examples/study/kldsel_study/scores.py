@@ -20,7 +20,7 @@ FILE = places.RESULTS / "scores.csv"
 COST = places.RESULTS / "cost.csv"
 REFERENCES = ("others", "previous", "within")
 """Of the divergences, beside uniform."""
-SHAPE = ("depth", "filters", "elements", "parameters")
+SHAPE = ("depth", "middle", "filters", "elements", "parameters")
 """What a layer's shape and place alone say; the controls."""
 _SIGNS = ("all", "positive", "negative", "positive-negative")
 
@@ -52,6 +52,8 @@ def of(chain: Chain) -> pd.DataFrame:
         raise ValueError(f"the package ranks {names}; the network has {chain.layers()}")
     columns: dict[str, list[float]] = {
         "depth": [float(at) for at in range(len(names))],
+        # Layers that are as near to either end, the largest being in the middle.
+        "middle": [float(min(at, len(names) - 1 - at)) for at in range(len(names))],
         "filters": [float(one.filters) for one in base.layers],
         "elements": [float(one.elements) for one in base.layers],
         "parameters": [float(one.parameters) for one in base.layers],

@@ -58,7 +58,7 @@ _PALETTE = (
     "#555555",
     "#9e9d24",
 )
-_ANSWER = (EVERYTHING, ALONE, "most parameters", DEFAULT, "SNR", "last", "first",
+_ANSWER = (EVERYTHING, ALONE, "most parameters", "middle", "kl-positive low", DEFAULT, "SNR", "last", "first",
            f"{DEFAULT.removesuffix('low')}high", HEAD_ONLY)  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def answer(differences: pd.DataFrame, over: pd.DataFrame, path: Path) -> None:
     single = differences[differences["size"] == "1"]
     for place, arm in enumerate(reversed(shown)):
         mean = table.difference[arm]
-        axes.barh(place, mean, color=_BLUE if arm == DEFAULT else _GREY, alpha=0.35)
+        axes.barh(place, mean, color=_BLUE if arm.startswith("kl-") else _GREY, alpha=0.35)
         for at, network in enumerate(networks):
             dots = single[(single.arm == arm) & (single.network == network)].difference
             # Beside each other, so that none hides another.
@@ -80,7 +80,8 @@ def answer(differences: pd.DataFrame, over: pd.DataFrame, path: Path) -> None:
             axes.plot(dots, np.full(len(dots), height), "o", color=_PALETTE[at % len(_PALETTE)], markersize=4.5,
                       label=network if place == 0 else None)  # fmt: skip
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(shown)), list(reversed(shown)), fontsize=9)
+    names = [f"{arm} (default)" if arm == DEFAULT else arm for arm in reversed(shown)]
+    axes.set_yticks(range(len(shown)), names, fontsize=9)
     axes.set_xlabel("points of accuracy over a random layer; bars are means over the networks")
     axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     _save(figure, path)

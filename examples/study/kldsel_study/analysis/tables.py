@@ -18,7 +18,7 @@ from kldsel_study.results import Runs
 from kldsel_study.scores import COST, SHAPE
 
 SHOWN = (
-    RANDOM, "last", "first", "most parameters", "most filters", "SNR", ALONE, RGN,
+    RANDOM, "last", "first", "middle", "most parameters", "most filters", "SNR", ALONE, RGN,
     *(f"{method} {order}" for method in METHODS for order in ("low", "high")),
 )  # fmt: skip
 """Arms of the main tables, in this order: what is compared with, then the methods."""
@@ -29,10 +29,11 @@ KEY = (
     RANDOM,
     "last",
     "first",
+    "middle",
     "most parameters",
     "SNR",
+    "kl-positive low",
     DEFAULT,
-    f"{DEFAULT.removesuffix('low')}high",
     ALONE,
     EVERYTHING,
 )

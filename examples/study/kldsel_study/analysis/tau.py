@@ -72,8 +72,8 @@ def taus(gains: pd.DataFrame, scores: Scores, norms: pd.DataFrame) -> pd.DataFra
         for score in table.columns.drop("layer"):
             value = table[score].to_numpy(dtype=float)
             tau, p = kendall(value, gain)
-            # The shape says nothing among equal shapes; the depth does.
-            constant = score in SHAPE and score != "depth"
+            # The shape says nothing among equal shapes; the place does.
+            constant = score in SHAPE and score not in ("depth", "middle")
             inside = (float("nan"), float("nan"), 0) if constant else within_groups(value, gain, shapes)
             rows.append((*values, score, tau, p, *inside))
     return pd.DataFrame(rows, columns=[*CELL, "score", "tau", "p", "tau_shape", "p_shape", "pairs"])
