@@ -41,19 +41,17 @@ def within_groups(score: Values, gain: Values, groups: list[str], seed: int = 0)
         return float("nan"), float("nan"), 0
     signs = np.sign(score[first] - score[second])
 
-    def statistic(values: Values) -> float:
-        return float((signs * np.sign(values[first] - values[second])).mean())
+    def statistic(values: Values) -> Values:
+        found: Values = (signs * np.sign(values[..., first] - values[..., second])).mean(axis=-1)
+        return found
 
-    seen = statistic(gain)
+    seen = float(statistic(gain))
     random = np.random.default_rng(seed)
-    members = [np.flatnonzero(labels == one) for one in dict.fromkeys(groups)]
-    as_large = 1
-    for _ in range(PERMUTATIONS):
-        shuffled = gain.copy()
-        for group in members:
-            shuffled[group] = gain[random.permutation(group)]
-        as_large += abs(statistic(shuffled)) >= abs(seen) - 1e-12
-    return seen, as_large / (PERMUTATIONS + 1), len(first)
+    shuffled = np.tile(gain, (PERMUTATIONS, 1))
+    for group in (np.flatnonzero(labels == one) for one in dict.fromkeys(groups)):
+        shuffled[:, group] = random.permuted(shuffled[:, group], axis=1)
+    as_large = int((np.abs(statistic(shuffled)) >= abs(seen) - 1e-12).sum())
+    return seen, (1 + as_large) / (PERMUTATIONS + 1), len(first)
 
 
 def taus(gains: pd.DataFrame, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
