@@ -184,8 +184,9 @@ def test_tau_of_a_planted_order(planted):
 
 
 def test_what_a_score_knows_of_the_shape():
-    table = pd.DataFrame({"layer": list("abc"), "depth": [0, 1, 2], "middle": [0, 1, 0], "filters": [1, 2, 3], "elements": [1, 1, 1],
-                          "parameters": [10, 30, 20], "up": [1.0, 3.0, 2.0], "down": [3.0, 1.0, 2.0]})  # fmt: skip
+    shape = {"depth": [0, 1, 2], "middle": [0, 1, 0], "filters": [1, 2, 3], "elements": [1, 1, 1]}
+    scores = {"parameters": [10, 30, 20], "up": [1.0, 3.0, 2.0], "down": [3.0, 1.0, 2.0]}
+    table = pd.DataFrame({"layer": list("abc"), **shape, **scores})
     found = tau.with_parameters(lambda name: table, ["n"])
     assert found.n.to_dict() == {"up": 1.0, "down": -1.0}
 
