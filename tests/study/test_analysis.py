@@ -6,11 +6,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kldsel_study import gradients
-from kldsel_study.analysis import compare, frames, report, tables, tau
+from kldsel_study import gradients, search_table
+from kldsel_study.analysis import compare, frames, report, shape_free, tables, tau
 from kldsel_study.arms import selections
-from kldsel_study.networks import SOURCES
-from kldsel_study.plan import Cell, layer_sets, missing
+from kldsel_study.plan import Cell, layer_sets, missing, rates_of
 from kldsel_study.results import Outcome, Runs, read_layers
 from kldsel_study.scores import saved
 
@@ -28,8 +27,8 @@ def planted(tmp_path_factory):
     runs = Runs(tmp_path_factory.mktemp("study") / "runs.csv")
     cell = Cell("fashion_vgg", "mnist", 200)
     table = saved("fashion_vgg")
-    sets = [*layer_sets("fashion_vgg", table, "alone"), *layer_sets("fashion_vgg", table, "count", ("3",))]
-    for key in missing(runs, cell, list(dict.fromkeys(sets)), LAYERS, SOURCES["fashion_vgg"].rates, 5):
+    sets = [*layer_sets(cell, table, "alone"), *layer_sets(cell, table, "count", ("3",))]
+    for key in missing(runs, cell, list(dict.fromkeys(sets)), LAYERS, rates_of(cell), 5):
         layers = read_layers(key.layers, LAYERS)
         value = 30 + 4 * max(layers, default=0) + key.seed * 2 - (key.rate != 0.03) * 5
         runs.rows[key] = Outcome(0, value, 100, 0.5, 1.0)
@@ -68,6 +67,18 @@ def test_arms_share_the_runs_of_their_layers(planted):
         assert mean["3", arm] == 36 + 4 * max(layers)
 
 
+def test_a_size_counts_once_its_random_choices_are_run():
+    counts = (("-", "full", 3), ("1", "last", 3), ("1", "random", 2), ("3", "last", 3))
+    rows = [("n", "t", 200, size, arm, "x", seed, 50.0) for size, arm, seeds in counts for seed in range(seeds)]
+    arms = pd.DataFrame(rows, columns=["network", "target", "images", "size", "arm", "layers", "seed", "accuracy"])
+    found = frames.whole(arms)
+    assert found.groupby(["size", "arm"]).seed.count().to_dict() == {
+        ("-", "full"): 3,
+        ("1", "last"): 2,
+        ("1", "random"): 2,
+    }
+
+
 def test_differences_are_paired_and_corrected():
     random = np.random.default_rng(2)
     seeds = random.normal(size=6) * 10
@@ -88,20 +99,60 @@ def test_differences_are_paired_and_corrected():
     assert (found.low["good"], found.high["good"]) == pytest.approx((low, high))
 
 
-def test_over_cells_counts_cells_not_seeds():
+def test_over_networks_counts_networks_not_targets():
     table = pd.DataFrame(
         {
             "size": "3",
             "arm": "a",
-            "difference": [1.0, 2.0, 3.0, -0.5],
-            "network": list("wxyz"),
-            "target": "t",
+            "difference": [1.0, 2.0, 2.0, 4.0, -0.5],
+            "network": list("wxyyz"),
+            "target": list("ttutt"),
             "images": 200,
         }
     )
-    found = compare.over_cells(table).iloc[0]
-    assert (found.cells, found.better) == (4, 3)
-    assert found.p == pytest.approx(stats.ttest_1samp(table.difference, 0).pvalue)
+    found = compare.over_networks(table).iloc[0]
+    assert (found.networks, found.cells, found.better, found.level) == (4, 5, 4, 0)
+    # The third network is once the mean of its two targets.
+    expected = stats.ttest_1samp([1.0, 2.0, 3.0, -0.5], 0)
+    assert found.difference == pytest.approx(1.375)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+def test_what_has_no_size_is_compared_at_every_size():
+    values = (("1", "last", 10), ("3", "last", 20), ("-", "full", 25))
+    rows = [("n", "t", 200, size, arm, "x", seed, value + seed) for seed in range(3) for size, arm, value in values]
+    arms = pd.DataFrame(rows, columns=["network", "target", "images", "size", "arm", "layers", "seed", "accuracy"])
+    found = compare.against(arms, "last").set_index(["size", "arm"]).difference
+    assert found.to_dict() == {("1", "full"): 15.0, ("3", "full"): 5.0}
+
+
+def test_a_score_is_chosen_on_some_networks_and_told_of_others():
+    taus = pd.DataFrame(
+        [(network, "t", 200, score, value)
+         for score, where, there in (("kl-all/z", -0.8, -0.1), ("cosine-all/z", 0.5, 0.9), ("parameters", 0.6, 0.4),
+                                     ("kl-positive-negative", -0.3, -0.2), ("kl-positive", -0.2, 0.1))
+         for network, value in (("resnet20", where), ("fashion_vgg", where), ("squeezenet", there))],
+        columns=["network", "target", "images", "score", "tau"],
+    )  # fmt: skip
+    differences = pd.DataFrame(
+        [("squeezenet", "t", 200, "1", "kl-all/z low", 2.0), ("resnet20", "t", 200, "1", "kl-all/z low", 50.0)],
+        columns=["network", "target", "images", "size", "arm", "difference"],
+    )
+    found = shape_free.held_out(taus, differences).set_index("score")
+    assert found.index[0] == "kl-all/z"  # the largest where chosen, whatever it is elsewhere
+    assert found.loc["kl-all/z"].to_dict() == pytest.approx(
+        {"order": "low", "chosen_on": 0.8, "held_out": 0.1, "better": 1, "cells": 1, "points": 2.0}
+    )
+    assert found.held_out["kl-positive"] == pytest.approx(-0.1)
+
+
+def test_what_a_search_found_is_an_arm(planted):
+    found = pd.DataFrame(
+        [("fashion_vgg", "mnist", 200, "genetic algorithm", 50, 40, "7", 60, 9.0)], columns=search_table.COLUMNS
+    )
+    arms = frames.by_arm(planted, saved, NORMS, found)
+    assert compare.means(arms).set_index("arm").accuracy["genetic algorithm"] == 30 + 28 + 6
 
 
 def test_tau_within_groups_does_not_see_what_the_group_says():
@@ -133,8 +184,9 @@ def test_tau_of_a_planted_order(planted):
 
 
 def test_what_a_score_knows_of_the_shape():
-    table = pd.DataFrame({"layer": list("abc"), "depth": [0, 1, 2], "filters": [1, 2, 3], "elements": [1, 1, 1],
-                          "parameters": [10, 30, 20], "up": [1.0, 3.0, 2.0], "down": [3.0, 1.0, 2.0]})  # fmt: skip
+    shape = {"depth": [0, 1, 2], "middle": [0, 1, 0], "filters": [1, 2, 3], "elements": [1, 1, 1]}
+    scores = {"parameters": [10, 30, 20], "up": [1.0, 3.0, 2.0], "down": [3.0, 1.0, 2.0]}
+    table = pd.DataFrame({"layer": list("abc"), **shape, **scores})
     found = tau.with_parameters(lambda name: table, ["n"])
     assert found.n.to_dict() == {"up": 1.0, "down": -1.0}
 
@@ -156,5 +208,7 @@ def test_tables_name_every_cell(planted):
 
 def test_the_document_has_the_tables_of_the_results():
     document = report.DOCUMENT.read_text(encoding="utf-8")
-    runs = Runs(report.places.RESULTS / "runs.csv")
-    assert report.fill(document, report.blocks(runs)) == document
+    made = report.made_of(Runs(report.places.RESULTS / "runs.csv"))
+    assert report.fill(document, report.blocks(made)) == document
+    for name, content in report.details(made).items():
+        assert (report.DETAILS / name).read_text(encoding="utf-8") == content, name

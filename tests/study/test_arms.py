@@ -60,13 +60,14 @@ def test_baselines(table):
 
 
 def test_random_choices_are_the_same_ones_and_differ(table):
-    first, again = (random_selections("fashion_vgg", table, "3") for _ in range(2))
+    first, again = (random_selections("fashion_vgg", table, "3", 10) for _ in range(2))
     assert first == again
     assert len(first) == 10
     assert len(set(first)) > 5
     assert all(len(set(one)) == 3 for one in first)
-    assert first != random_selections("another", table, "3")
-    assert random_selections("fashion_vgg", table, "1") == [(at,) for at in range(10)]
+    assert first != random_selections("another", table, "3", 10)
+    assert random_selections("fashion_vgg", table, "3", 5) == first[:5]
+    assert random_selections("fashion_vgg", table, "1", 5) == [(at,) for at in range(10)]
 
 
 def test_every_arm_chooses_at_every_size(table):

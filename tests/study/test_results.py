@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from kldsel_study import results
-from kldsel_study.plan import Cell, best_rate, layer_sets, missing, total
+from kldsel_study.plan import Cell, Rates, best_rate, layer_sets, missing, total
 from kldsel_study.results import Key, Outcome, Runs, name_layers, read_layers
 from kldsel_study.scores import saved
 
 CELL = Cell("fashion_vgg", "mnist", 200)
-RATES = (0.01, 0.1)
+RATES = Rates((0.01, 0.1), (0.01, 0.1))
 
 
 def _key(part="search", seed=0, rate=0.01, layers="3"):
@@ -93,6 +93,22 @@ def test_the_search_chooses_and_what_is_there_is_not_run_again(tmp_path):
     assert {(key.part, key.seed) for key in more} == {("test", 3)}
 
 
+def test_a_search_goes_on_while_its_end_is_best(tmp_path):
+    """From the middle three to the side of the best, until a worse one or the end of the list."""
+    rates = Rates((0.01, 0.03, 0.1, 0.3, 1.0), (0.03, 0.1, 0.3))
+    right = {"3": {0.3: 5, 1.0: 6}, "4": {0.1: 5}, "5": {0.03: 5, 0.01: 4}}
+    runs = Runs(tmp_path / "runs.csv")
+    tried = []
+    for key in missing(runs, CELL, [(3,), (4,), (5,)], 10, rates, seeds=1):
+        runs.rows[key] = Outcome(0, right[key.layers].get(key.rate, 0), 50, 0.5, 0.1)
+        if key.part == "search":
+            tried.append((key.layers, key.rate))
+    three = [0.03, 0.1, 0.3]
+    assert tried == [*(("3", rate) for rate in (*three, 1.0)), *(("4", rate) for rate in three),
+                     *(("5", rate) for rate in (*three, 0.01))]  # fmt: skip
+    assert [best_rate(runs, CELL, layers, rates) for layers in "345"] == [1.0, 0.1, 0.03]
+
+
 def test_no_rate_before_all_are_tried(tmp_path):
     runs = Runs(tmp_path / "runs.csv")
     runs.add(_key(rate=0.01), Outcome(0, 1, 50, 0.5, 0.1))
@@ -101,11 +117,11 @@ def test_no_rate_before_all_are_tried(tmp_path):
 
 def test_parts_of_the_plan():
     table = saved("fashion_vgg")
-    alone = layer_sets("fashion_vgg", table, "alone")
+    alone = layer_sets(CELL, table, "alone")
     assert len(alone) == 12
     assert alone[0] == ()
     assert alone[-1] == tuple(range(10))
-    threes = layer_sets("fashion_vgg", table, "count", ("3",))
+    threes = layer_sets(CELL, table, "count", ("3",))
     assert all(len(one) == 3 for one in threes)
     assert len(set(threes)) == len(threes)
     assert (7, 8, 9) in threes

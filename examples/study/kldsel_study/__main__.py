@@ -32,13 +32,14 @@ def _parser() -> argparse.ArgumentParser:
                           help=f"of {', '.join(SOURCES)} (default: all)")  # fmt: skip
 
     commands.add_parser("check", parents=[networks], help="see whether the networks are wired right")
+    commands.add_parser("pretrain", parents=[networks], help="train the four families that are sources themselves")
     commands.add_parser("scores", parents=[networks], help="score the layers, write results/scores.csv and cost.csv")
 
     which = argparse.ArgumentParser(add_help=False, parents=[networks])
     which.add_argument("--targets", nargs="+", choices=READERS, default=list(READERS), metavar="NAME",
                        help=f"of {', '.join(READERS)} (default: all)")  # fmt: skip
     which.add_argument("--images", nargs="+", type=int, choices=(200, 1000, 5000), default=[200, 1000])
-    which.add_argument("--seeds", type=int, default=5, help="runs to report of each choice (default: 5)")
+    which.add_argument("--seeds", type=int, help="runs to report of each choice (default: as planned)")
     which.add_argument("--runs", type=Path, default=RUNS, help="the table of runs")
 
     run = commands.add_parser("run", parents=[which], help="train what is missing, append to results/runs.csv")
@@ -50,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
                      help="only every OF-th choice of layers, for one of so many processes")  # fmt: skip
 
     commands.add_parser("gradients", parents=[which], help="measure gradient norms, append to results/gradients.csv")
+
+    commands.add_parser("search", parents=[which], help="choose layers by evolution, append to results/searches.csv")
 
     report = commands.add_parser("report", help="tables and plots from results/")
     report.add_argument("--runs", type=Path, default=RUNS)
@@ -65,6 +68,10 @@ def main() -> int:
             from kldsel_study.check import check
 
             check([SOURCES[name] for name in options.networks])
+        elif options.command == "pretrain":
+            from kldsel_study.pretrain import pretrain
+
+            pretrain(options.networks)
         elif options.command == "scores":
             from kldsel_study import scores
 
@@ -79,6 +86,10 @@ def main() -> int:
             from kldsel_study.gradients import measure
 
             measure(options)
+        elif options.command == "search":
+            from kldsel_study.search import search
+
+            search(options)
         else:
             from kldsel_study.analysis.report import write
 

@@ -15,7 +15,6 @@ COUNTS = ("1", "2", "3", "20%")
 BUDGETS = ("15%p", "30%p")
 """Shares of the weights of all layers."""
 SIZES = COUNTS + BUDGETS
-RANDOM_DRAWS = 10
 
 Layers = tuple[int, ...]
 
@@ -47,6 +46,7 @@ class Arm:
 _NAMES = {
     ("depth", "high"): "last",
     ("depth", "low"): "first",
+    ("middle", "high"): "middle",
     ("parameters", "high"): "most parameters",
     ("filters", "high"): "most filters",
     ("elements", "high"): "longest filters",
@@ -54,7 +54,7 @@ _NAMES = {
     ("alone", "high"): "best alone (search)",
     ("rgn", "high"): "RGN (gradients)",
 }
-_ONE_WAY = ("parameters", "filters", "elements", "snr", "alone", "rgn")
+_ONE_WAY = ("middle", "parameters", "filters", "elements", "snr", "alone", "rgn")
 
 
 def arms(scores: pd.DataFrame) -> list[Arm]:
@@ -98,8 +98,11 @@ def selections(scores: pd.DataFrame, size: str) -> dict[str, Layers]:
     return {one.name: choose(list(scores[one.score]), one.order, size, parameters) for one in arms(scores)}
 
 
-def random_selections(network: str, scores: pd.DataFrame, size: str) -> list[Layers]:
-    """Layers drawn at random, the same ones whenever asked; all of them at size 1, where they are few."""
+def random_selections(network: str, scores: pd.DataFrame, size: str, draws: int) -> list[Layers]:
+    """Layers drawn at random, the same ones whenever asked; all of them at size 1, where they are few.
+
+    Fewer draws are the first of more.
+    """
     count = len(scores)
     if size == "1":
         return [(at,) for at in range(count)]
@@ -107,4 +110,4 @@ def random_selections(network: str, scores: pd.DataFrame, size: str) -> list[Lay
     # Sizes that are the same number of layers share their draws.
     stream = [1, SIZES.index(size)] if size in BUDGETS else [0, count_of(size, count)]
     random = np.random.default_rng([zlib.crc32(network.encode()), *stream])
-    return [choose(list(random.permutation(count)), "low", size, parameters) for _ in range(RANDOM_DRAWS)]
+    return [choose(list(random.permutation(count)), "low", size, parameters) for _ in range(draws)]

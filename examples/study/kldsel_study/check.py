@@ -14,6 +14,7 @@ from torch.nn import functional
 from kldsel_study import images, targets
 from kldsel_study.chain import Chain
 from kldsel_study.networks import Source
+from kldsel_study.networks.families import FAMILIES
 
 _STATISTICS_IMAGES = 100
 _TRAINED_SIZE = 224
@@ -90,6 +91,7 @@ _HEADS = {
     "resnet20": ("linear.weight", "linear.bias"),
     "resnet32": ("linear.weight", "linear.bias"),
     "fashion_vgg": ("classifier.weight", "classifier.bias"),
+    **dict.fromkeys(FAMILIES, ("head.weight", "head.bias")),
 }
 
 

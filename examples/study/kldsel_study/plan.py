@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kldsel_study.arms import BUDGETS, COUNTS, Layers, arms, choose, random_selections
+from kldsel_study.networks import SOURCES
 from kldsel_study.results import RECIPE, Key, Runs, name_layers
 
 SEARCH_SEED = 0
@@ -27,7 +28,37 @@ class Cell:
     images: int
 
 
-def layer_sets(network: str, scores: pd.DataFrame, part: str, counts: Sequence[str] = COUNTS) -> list[Layers]:
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates to search, ascending."""
+
+    every: tuple[float, ...]
+    first: tuple[float, ...]
+    """Tried in any case. While the best one is the last of them to one side, the next to that side is tried, too."""
+
+
+THOROUGH = (Cell("fashion_vgg", "mnist", 200), Cell("resnet20", "fashion", 200), Cell("fashion_vgg", "cifar10", 200))
+"""Cells with every rate tried, five seeds and ten random draws. In all others the middle three rates come first, and
+there are three seeds and five draws."""
+
+
+def rates_of(cell: Cell) -> Rates:
+    """The learning rates that every choice of layers of a cell is tried with."""
+    every = SOURCES[cell.network].rates
+    return Rates(every, every if cell in THOROUGH else every[1:-1])
+
+
+def seeds_of(cell: Cell) -> int:
+    """Draws of training images to report of each choice."""
+    return 5 if cell in THOROUGH else 3
+
+
+def draws_of(cell: Cell) -> int:
+    """Random choices of each size."""
+    return 10 if cell in THOROUGH else 5
+
+
+def layer_sets(cell: Cell, scores: pd.DataFrame, part: str, counts: Sequence[str] = COUNTS) -> list[Layers]:
     """The different choices of layers of a part."""
     count = len(scores)
     if part == "alone":
@@ -41,36 +72,56 @@ def layer_sets(network: str, scores: pd.DataFrame, part: str, counts: Sequence[s
             if arm.primary is (part != "references"):
                 found[choose(list(scores[arm.score]), arm.order, size, parameters)] = None
         if part != "references":
-            found.update(dict.fromkeys(random_selections(network, scores, size)))
+            found.update(dict.fromkeys(random_selections(cell.network, scores, size, draws_of(cell))))
     return list(found)
 
 
-def best_rate(runs: Runs, cell: Cell, layers: str, rates: Sequence[float]) -> float | None:
-    """The learning rate by which most validation images came out right; None while some are untried."""
-    keys = [_key(cell, "search", SEARCH_SEED, rate, layers) for rate in rates]
-    if not all(key in runs for key in keys):
-        return None
-    # The first of equals is the lowest.
-    return max(sorted(rates), key=lambda rate: runs.rows[_key(cell, "search", SEARCH_SEED, rate, layers)].correct)
+def _searched(runs: Runs, cell: Cell, layers: str, rates: Rates) -> tuple[float, bool]:
+    """The learning rate by which most validation images came out right, and True; or the next to try, and False."""
+    tried = sorted(rates.first)
+    while True:
+        correct = {}
+        for rate in tried:
+            key = search_key(cell, rate, layers)
+            if key not in runs:
+                return rate, False
+            correct[rate] = runs.rows[key].correct
+        # The first of equals is the lowest.
+        best = max(tried, key=lambda rate: correct[rate])
+        lower = [rate for rate in rates.every if rate < tried[0]]
+        higher = [rate for rate in rates.every if rate > tried[-1]]
+        if best == tried[0] and lower:
+            tried.insert(0, lower[-1])
+        elif best == tried[-1] and higher:
+            tried.append(higher[0])
+        else:
+            return best, True
+
+
+def best_rate(runs: Runs, cell: Cell, layers: str, rates: Rates) -> float | None:
+    """The learning rate that the search found; None while it is not at its end."""
+    rate, done = _searched(runs, cell, layers, rates)
+    return rate if done else None
+
+
+def search_key(cell: Cell, rate: float, layers: str) -> Key:
+    """The run that tries a learning rate."""
+    return _key(cell, "search", SEARCH_SEED, rate, layers)
 
 
 def _key(cell: Cell, part: str, seed: int, rate: float, layers: str) -> Key:
     return Key(RECIPE, cell.network, cell.target, cell.images, part, seed, rate, layers)
 
 
-def missing(
-    runs: Runs, cell: Cell, sets: Sequence[Layers], layers: int, rates: Sequence[float], seeds: int
-) -> Iterator[Key]:
-    """Runs of a cell that are not there yet; asked one by one, as a search decides what follows it.
+def missing(runs: Runs, cell: Cell, sets: Sequence[Layers], layers: int, rates: Rates, seeds: int) -> Iterator[Key]:
+    """Runs of a cell that are not there yet; each is to be added before the next is asked for, which it may decide.
 
     First all the search, which is of one draw of images, then seed by seed: what is kept of a draw serves all.
     """
     names = [name_layers(one, layers) for one in sets]
     for name in names:
-        for rate in rates:
-            key = _key(cell, "search", SEARCH_SEED, rate, name)
-            if key not in runs:
-                yield key
+        while not (found := _searched(runs, cell, name, rates))[1]:
+            yield search_key(cell, found[0], name)
     for seed in range(SEARCH_SEED + 1, SEARCH_SEED + 1 + seeds):
         for name in names:
             rate_found = best_rate(runs, cell, name, rates)
@@ -81,6 +132,6 @@ def missing(
                 yield key
 
 
-def total(sets: Sequence[Layers], rates: Sequence[float], seeds: int) -> int:
-    """Runs of a cell."""
-    return len(sets) * (len(rates) + seeds)
+def total(sets: Sequence[Layers], rates: Rates, seeds: int) -> int:
+    """Runs of a cell, and no fewer."""
+    return len(sets) * (len(rates.first) + seeds)

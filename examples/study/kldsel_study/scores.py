@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -19,7 +20,7 @@ FILE = places.RESULTS / "scores.csv"
 COST = places.RESULTS / "cost.csv"
 REFERENCES = ("others", "previous", "within")
 """Of the divergences, beside uniform."""
-SHAPE = ("depth", "filters", "elements", "parameters")
+SHAPE = ("depth", "middle", "filters", "elements", "parameters")
 """What a layer's shape and place alone say; the controls."""
 _SIGNS = ("all", "positive", "negative", "positive-negative")
 
@@ -51,6 +52,8 @@ def of(chain: Chain) -> pd.DataFrame:
         raise ValueError(f"the package ranks {names}; the network has {chain.layers()}")
     columns: dict[str, list[float]] = {
         "depth": [float(at) for at in range(len(names))],
+        # Layers that are as near to either end, the largest being in the middle.
+        "middle": [float(min(at, len(names) - 1 - at)) for at in range(len(names))],
         "filters": [float(one.filters) for one in base.layers],
         "elements": [float(one.elements) for one in base.layers],
         "parameters": [float(one.parameters) for one in base.layers],
@@ -95,17 +98,34 @@ def cost(chain: Chain, repeats: int = 7) -> dict[str, float]:
 
 
 def save_cost(tables: dict[str, dict[str, float]]) -> None:
-    """Writes the seconds of all networks."""
-    pd.DataFrame.from_dict(tables, orient="index").to_csv(
-        COST, index_label="network", float_format="%.6f", lineterminator="\n"
-    )
+    """Writes the seconds of these networks; the rows of others stay."""
+    fresh = pd.DataFrame.from_dict(tables, orient="index")
+    if COST.exists():
+        fresh = _replaced(pd.read_csv(COST).set_index("network"), fresh)
+    fresh.to_csv(COST, index_label="network", float_format="%.6f", lineterminator="\n")
+
+
+def _replaced(old: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the networks in `fresh` from there, of others from `old`; both have the network as index."""
+    return pd.concat([old[~old.index.isin(fresh.index)], fresh])
 
 
 def save(tables: dict[str, pd.DataFrame]) -> None:
-    """Writes the scores of all networks, to the digits in which processors agree."""
-    parts = [table.assign(network=name) for name, table in tables.items()]
-    whole = pd.concat(parts)[["network", *parts[0].columns.drop("network")]]
-    whole.to_csv(FILE, index=False, float_format="%.12g", lineterminator="\n")
+    """Writes the scores of these networks, to the digits in which processors agree; the rows of others stay."""
+    fresh = pd.concat(tables, names=["network", None]).reset_index(level=1, drop=True)
+    if FILE.exists():
+        # As they stand there: to read a number and write it again may change its last digit.
+        fresh = _replaced(pd.read_csv(FILE, dtype=str).set_index("network"), fresh.map(_text))
+    fresh.to_csv(FILE, float_format="%.12g", lineterminator="\n")
+
+
+def _text(value: float | str) -> str | float:
+    return f"{value:.12g}" if isinstance(value, float) and math.isfinite(value) else value
+
+
+def networks() -> list[str]:
+    """Those whose scores are saved."""
+    return list(dict.fromkeys(pd.read_csv(FILE).network))
 
 
 def saved(network: str) -> pd.DataFrame:

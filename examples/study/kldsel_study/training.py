@@ -34,7 +34,8 @@ class Workbench:
         if source.dataset == target:
             raise ValueError(f"{source.name} was trained on {target}; it is no target for it")
         self.source = source
-        self.chain: Chain = source.load()
+        self._format = torch.channels_last if source.channels_last else torch.contiguous_format
+        self.chain: Chain = source.load().to(memory_format=self._format)  # type: ignore[call-overload]
         self.target = targets.load(target)
         self.names = self.chain.layers()
         self._pretrained = {name: one.clone() for name, one in self.chain.steps.state_dict().items()}
@@ -44,7 +45,7 @@ class Workbench:
     def _inputs(self, name: object, part: Callable[[], targets.Part]) -> tuple[list[Tensor], Tensor]:
         if name not in self._kept:
             made = part()
-            pixels = images.prepare(made.images, self.source)
+            pixels = images.prepare(made.images, self.source).contiguous(memory_format=self._format)
             self._kept[name] = inputs_of_steps(self.chain, pixels), torch.from_numpy(made.labels)
             draws = [one for one in self._kept if isinstance(one, tuple)]
             for old in draws[: max(0, len(draws) - self._draws)]:

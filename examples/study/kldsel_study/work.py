@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from kldsel_study import scores
 from kldsel_study.networks import SOURCES
-from kldsel_study.plan import Cell, layer_sets, missing, total
+from kldsel_study.plan import Cell, layer_sets, missing, rates_of, seeds_of, total
 from kldsel_study.results import Key, Runs, name_layers
 from kldsel_study.training import Workbench
 
@@ -37,17 +37,18 @@ def work(options: argparse.Namespace, until: float) -> None:
     runs = Runs(options.runs)
     for cell in cells(options):
         source = SOURCES[cell.network]
+        rates, seeds = rates_of(cell), options.seeds or seeds_of(cell)
         table = scores.saved(cell.network)
         workbench = None
         for part in options.parts:
             mine, of = options.share
-            sets = layer_sets(cell.network, table, part, options.counts)[mine - 1 :: of]
+            sets = layer_sets(cell, table, part, options.counts)[mine - 1 :: of]
             title = f"{cell.network} {cell.target} {cell.images} {part}"
             names = {name_layers(one, len(table)) for one in sets}
             there = sum(_cell(key) == cell and key.layers in names for key in runs.rows)
-            every = total(sets, source.rates, options.seeds)
+            every = total(sets, rates, seeds)
             with tqdm(desc=title, initial=min(there, every), total=every, disable=None) as bar:
-                for key in missing(runs, cell, sets, len(table), source.rates, options.seeds):
+                for key in missing(runs, cell, sets, len(table), rates, seeds):
                     if time.monotonic() > until:
                         return
                     workbench = workbench or Workbench(source, cell.target)

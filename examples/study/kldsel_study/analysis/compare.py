@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from kldsel_study.analysis.frames import CELL
+from kldsel_study.analysis.frames import CELL, NO_SIZE
 
 CONFIDENCE = 0.95
 
@@ -53,10 +53,14 @@ def _paired_p(differences: pd.Series) -> float:
 def against(arms: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """Per cell and size: each arm less the baseline of that size, paired by seed, tested by Student's t.
 
-    Holm's correction is over the arms of a cell and size.
+    What has no size, as full fine-tuning, is compared at every size. Holm's correction is over the arms of a cell
+    and size.
     """
     rows = []
-    for values, group in arms.groupby([*CELL, "size"], sort=False):
+    sizeless = arms[arms["size"] == NO_SIZE]
+    for values, sized in arms[arms["size"] != NO_SIZE].groupby([*CELL, "size"], sort=False):
+        of_cell = (sizeless[CELL] == list(values[:3])).all(axis=1)
+        group = pd.concat([sized, sizeless[of_cell]])
         accuracy = group.pivot_table(index="arm", columns="seed", values="accuracy")
         if baseline not in accuracy.index:
             continue
@@ -69,18 +73,21 @@ def against(arms: pd.DataFrame, baseline: str) -> pd.DataFrame:
     return table
 
 
-def over_cells(differences: pd.DataFrame) -> pd.DataFrame:
-    """Per size and arm: the mean over the cells of the differences, the cells being what is drawn.
+def over_networks(differences: pd.DataFrame, value: str = "difference") -> pd.DataFrame:
+    """Per size and arm: the mean over the networks, each of which counts once: as the mean over its targets.
 
-    Holm's correction is over the arms of a size.
+    The layers that an arm chooses are the network's, so that its targets say little that is new. Holm's correction
+    is over the arms of a size.
     """
     rows = []
     for (size, arm), group in differences.groupby(["size", "arm"], sort=False):
-        better = int((group.difference > 0).sum())
-        limits = interval(group.difference) if len(group) >= MIN_SAMPLE else (float("nan"), float("nan"))
-        rows.append((size, arm, group.difference.mean(), *limits, len(group), better,
-                     _paired_p(group.difference)))  # fmt: skip
-    table = pd.DataFrame(rows, columns=["size", "arm", "difference", "low", "high", "cells", "better", "p"])
+        by_network = group.groupby("network")[value].mean()
+        limits = interval(by_network) if len(by_network) >= MIN_SAMPLE else (float("nan"), float("nan"))
+        better, level = int((group[value] > 0).sum()), int((group[value] == 0).sum())
+        rows.append((size, arm, by_network.mean(), *limits, len(by_network), len(group), better, level,
+                     _paired_p(by_network)))  # fmt: skip
+    names = ["size", "arm", value, "low", "high", "networks", "cells", "better", "level", "p"]
+    table = pd.DataFrame(rows, columns=names)
     if len(table):
         table["holm"] = table.groupby("size").p.transform(_holm)
     return table

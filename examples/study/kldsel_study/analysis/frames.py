@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from kldsel_study import gradients
+from kldsel_study import gradients, search_table
 from kldsel_study.arms import SIZES, Layers, random_selections, selections
-from kldsel_study.networks import SOURCES
-from kldsel_study.plan import SEARCH_SEED, Cell, best_rate
+from kldsel_study.plan import Cell, best_rate, draws_of, rates_of, search_key
 from kldsel_study.results import RECIPE, Runs, name_layers
 
 CELL = ["network", "target", "images"]
@@ -29,7 +28,7 @@ def tested(runs: Runs) -> pd.DataFrame:
         if key.recipe != RECIPE or key.part != "test":
             continue
         cell = Cell(key.network, key.target, key.images)
-        if key.rate == best_rate(runs, cell, key.layers, SOURCES[key.network].rates):
+        if key.rate == best_rate(runs, cell, key.layers, rates_of(cell)):
             rows.append(
                 (key.network, key.target, key.images, key.layers, key.seed, key.rate,
                  100 * outcome.correct / outcome.judged, outcome.seconds)
@@ -41,15 +40,10 @@ def _search_values(runs: Runs, cell: Cell, count: int) -> list[float]:
     """Validation images right by each layer alone, at its best learning rate; NaN where untried."""
     found = []
     for layer in range(count):
-        rates = SOURCES[cell.network].rates
         name = name_layers((layer,), count)
-        outcomes = [
-            outcome.correct
-            for key, outcome in runs.rows.items()
-            if (key.network, key.target, key.images) == (cell.network, cell.target, cell.images)
-            and (key.recipe, key.part, key.seed, key.layers) == (RECIPE, "search", SEARCH_SEED, name)
-        ]
-        found.append(float(max(outcomes)) if len(outcomes) == len(rates) else float("nan"))
+        rate = best_rate(runs, cell, name, rates_of(cell))
+        key = None if rate is None else search_key(cell, rate, name)
+        found.append(float("nan") if key is None else float(runs.rows[key].correct))
     return found
 
 
@@ -60,7 +54,7 @@ def _choices(cell: Cell, scores: pd.DataFrame, search: list[float]) -> Iterator[
     for size in SIZES:
         for arm, chosen in selections(scores.assign(alone=search), size).items():
             yield size, arm, [chosen]
-        yield size, RANDOM, random_selections(cell.network, scores, size)
+        yield size, RANDOM, random_selections(cell.network, scores, size, draws_of(cell))
 
 
 def _by_gradients(measured: pd.DataFrame, accuracy: pd.DataFrame) -> tuple[pd.Series, str]:
@@ -74,10 +68,11 @@ def _by_gradients(measured: pd.DataFrame, accuracy: pd.DataFrame) -> tuple[pd.Se
     return pd.Series(found, dtype=float).dropna(), " ".join(sorted(names))
 
 
-def by_arm(runs: Runs, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
+def by_arm(runs: Runs, scores: Scores, norms: pd.DataFrame, searches: pd.DataFrame | None = None) -> pd.DataFrame:
     """A row for each cell, size, arm and seed that was run; arms that chose the same layers share a run.
 
-    The random arm is the mean over its draws. `norms` is of `kldsel_study.gradients.saved()`.
+    The random arm is the mean over its draws. `norms` is of `kldsel_study.gradients.saved()`, `searches` of
+    `kldsel_study.search_table.saved()`.
     """
     rows = []
     for values, group in tested(runs).groupby(CELL, sort=False):
@@ -93,12 +88,25 @@ def by_arm(runs: Runs, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
                 told.append((size, arm, accuracy.loc[names].dropna(axis=1).mean(), which))
         by_seed, which = _by_gradients(gradients.of(norms, cell), accuracy)
         told.append(("1", RGN, by_seed, which))
+        for one in search_table.of(search_table.saved() if searches is None else searches, cell).itertuples():
+            if one.layers in accuracy.index:
+                told.append((NO_SIZE, one.algorithm, accuracy.loc[one.layers].dropna(), one.layers))
         rows += [
             (*values, size, arm, which, seed, value)
             for size, arm, by_seed, which in told
             for seed, value in by_seed.items()
         ]
     return pd.DataFrame(rows, columns=[*CELL, "size", "arm", "layers", "seed", "accuracy"])
+
+
+def whole(arms: pd.DataFrame) -> pd.DataFrame:
+    """Sizes of cells that have been run to their end, and of these the seeds that have; what has no size stays.
+
+    Random choices are the last of a size: where they are, all are that are compared in the main.
+    """
+    sized = arms[arms["size"] != NO_SIZE]
+    ended = sized.loc[sized.arm == RANDOM, [*CELL, "size", "seed"]]
+    return pd.concat([arms[arms["size"] == NO_SIZE], sized.merge(ended)], ignore_index=True)
 
 
 def gains(table: pd.DataFrame, count_of: Callable[[str], int]) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from kldsel_study.analysis.frames import CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM
-from kldsel_study.analysis.tables import SHOWN, cell_name
+from kldsel_study.analysis.frames import ALONE, CELL, EVERYTHING, HEAD_ONLY, NO_SIZE, RANDOM
+from kldsel_study.analysis.tables import DEFAULT, SHOWN, cell_name
 
 _BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#bc4749"
 
@@ -40,8 +41,49 @@ def arms(differences: pd.DataFrame, over: pd.DataFrame, size: str, path: Path) -
         axes.plot(cells, np.full(len(cells), place), "o", color=colour, markersize=4)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(table)), list(table.arm), fontsize=8)
-    axes.set_xlabel(f"points of accuracy over {size} random layers; a dot each network and target")
+    axes.set_xlabel(f"points of accuracy over random layers, {size} of each; a dot each network and target")
     axes.margins(y=0.01)
+    _save(figure, path)
+
+
+_PALETTE = (
+    "#2a6f97",
+    "#bc4749",
+    "#386641",
+    "#e09f3e",
+    "#6a4c93",
+    "#00838f",
+    "#8d6e63",
+    "#c2185b",
+    "#555555",
+    "#9e9d24",
+)
+_ANSWER = (EVERYTHING, ALONE, "most parameters", "middle", "kl-positive low", DEFAULT, "SNR", "last", "first",
+           f"{DEFAULT.removesuffix('low')}high", HEAD_ONLY)  # fmt: skip
+
+
+def answer(differences: pd.DataFrame, over: pd.DataFrame, path: Path) -> None:
+    """One layer trained: points over a random layer, a dot each network and target, a bar their mean."""
+    table = over[over["size"] == "1"].set_index("arm")
+    shown = [arm for arm in _ANSWER if arm in table.index]
+    networks = list(dict.fromkeys(differences.network))
+    figure, panels = _new(1, 1, figsize=(8, 0.4 * len(shown) + 1.6))
+    axes = panels[0, 0]
+    single = differences[differences["size"] == "1"]
+    for place, arm in enumerate(reversed(shown)):
+        mean = table.difference[arm]
+        axes.barh(place, mean, color=_BLUE if arm.startswith("kl-") else _GREY, alpha=0.35)
+        for at, network in enumerate(networks):
+            dots = single[(single.arm == arm) & (single.network == network)].difference
+            # Beside each other, so that none hides another.
+            height = place + 0.5 * ((at + 0.5) / len(networks) - 0.5)
+            axes.plot(dots, np.full(len(dots), height), "o", color=_PALETTE[at % len(_PALETTE)], markersize=4.5,
+                      label=network if place == 0 else None)  # fmt: skip
+    axes.axvline(0, color="black", linewidth=0.8)
+    names = [f"{arm} (default)" if arm == DEFAULT else arm for arm in reversed(shown)]
+    axes.set_yticks(range(len(shown)), names, fontsize=9)
+    axes.set_xlabel("points of accuracy over a random layer; bars are means over the networks")
+    axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     _save(figure, path)
 
 
@@ -57,6 +99,7 @@ def gains(table: pd.DataFrame, path: Path) -> None:
         panel.errorbar(group["index"], group.gain, yerr=2 * group.error, fmt="o", color=_BLUE, markersize=3.5)
         panel.axhline(0, color="black", linewidth=0.8)
         panel.set_title(cell_name(*values), fontsize=9)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.supxlabel("layer, in network order", fontsize=9)
     figure.supylabel("points over the head alone (± 2 standard errors)", fontsize=9)
     figure.tight_layout()

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from kldsel_study import gradients, places, scores
-from kldsel_study.analysis import compare, frames, paper, plots, tables, tau
-from kldsel_study.networks import SOURCES
+from kldsel_study import gradients, places, scores, search_table
+from kldsel_study.analysis import compare, frames, paper, plots, shape_free, tables, tau
+from kldsel_study.arms import SIZES
 from kldsel_study.results import Runs
 
 DOCUMENT = places.REPOSITORY / "docs" / "study.md"
@@ -17,6 +18,8 @@ QUICK_CELL = ("fashion_vgg", "mnist", 200)
 QUICK_SEEDS = 3
 TOLD_SIZES = ("1", "3")
 IMAGES = places.REPOSITORY / "docs" / "images"
+DETAILS = places.RESULTS / "details"
+"""Where tables go that are made of the runs and too long for the document."""
 
 
 def fill(text: str, blocks: dict[str, str]) -> str:
@@ -67,38 +70,82 @@ def quick_table(runs: Runs) -> str:
     return "\n\n".join(parts)
 
 
-def blocks(runs: Runs) -> dict[str, str]:
+@dataclass(frozen=True)
+class Made:
+    """What is made of a table of runs."""
+
+    runs: Runs
+    scores: frames.Scores
+    arms: pd.DataFrame
+    means: pd.DataFrame
+    gains: pd.DataFrame
+    taus: pd.DataFrame
+    over: dict[str, pd.DataFrame]
+    """Each arm less a baseline, per cell, by the baseline's name."""
+
+
+def made_of(runs: Runs) -> Made:
+    """All frames that tables and plots are drawn from."""
+    of = _saved_scores()
+    arms = frames.whole(frames.by_arm(runs, of, gradients.saved()))
+    layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
+    baselines = {"random layers": frames.RANDOM, "the last": "last", "most parameters": "most parameters"}
+    return Made(
+        runs, of, arms, compare.means(arms), layer_gains, tau.taus(layer_gains, of, gradients.saved()),
+        {name: compare.against(arms, baseline) for name, baseline in baselines.items()},
+    )  # fmt: skip
+
+
+def blocks(made: Made) -> dict[str, str]:
     """The tables of the document, by name."""
-    of = _saved_scores()
-    arms = frames.by_arm(runs, of, gradients.saved())
-    means = compare.means(arms)
-    layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
-    made = {"coverage": tables.coverage(runs)}
-    for baseline in (frames.RANDOM, "last"):
-        each = compare.against(arms, baseline)
-        for size in TOLD_SIZES:
-            made[f"over {baseline} {size}"] = tables.differences(each, compare.over_cells(each), size)
+    over = {name: compare.over_networks(one) for name, one in made.over.items()}
+    found = {
+        "coverage": tables.coverage(made.runs, made.arms),
+        "pretrained": tables.pretrained(),
+        "claims": paper.claims(),
+        "ours": paper.ours(made.means),
+        "orders": paper.orders(made.arms),
+        "shape": tables.shape(tau.with_parameters(made.scores, scores.networks())),
+        "cost": tables.cost(made.runs, made.gains),
+        "quick": quick_table(made.runs),
+        "gains": tables.per_layer(made.gains),
+        "held out": tables.held_out(shape_free.held_out(made.taus, made.over["random layers"])),
+        "searches": tables.searches(search_table.saved(), made.means),
+    }
+    found["cells 1"] = tables.by_cell(made.means, ("1",))
+    found["cells more"] = tables.by_cell(made.means, tuple(size for size in SIZES if size != "1"))
+    whole, inside = tau.summary(made.taus), tau.summary(made.taus, "tau_shape")
+    further = whole.arm.str.contains("/")
+    found["taus"] = tables.tau_summary(whole[~further], inside)
+    found["taus more"] = tables.tau_summary(whole[further], inside)
     for size in TOLD_SIZES:
-        made[f"accuracy {size}"] = tables.accuracy(means, size)
-    made["claims"] = paper.claims()
-    made["orders"] = paper.orders(arms)
-    made["shape"] = tables.shape(tau.with_parameters(of, list(SOURCES)))
-    made["cost"] = tables.cost(runs)
-    made["quick"] = quick_table(runs)
-    made["gains"] = tables.per_layer(layer_gains)
-    made["taus"] = tables.taus(tau.taus(layer_gains, of, gradients.saved()))
-    return made
+        found[f"over {size}"] = tables.over(over, size)
+    return found
 
 
-def _draw(runs: Runs) -> None:
-    of = _saved_scores()
-    arms = frames.by_arm(runs, of, gradients.saved())
-    differences = compare.against(arms, frames.RANDOM)
-    plots.arms(differences, compare.over_cells(differences), "3", IMAGES / "study-arms.svg")
-    plots.sizes(compare.means(arms), IMAGES / "study-sizes.svg")
-    layer_gains = frames.gains(frames.tested(runs), lambda network: len(of(network)))
-    plots.gains(layer_gains, IMAGES / "study-gains.svg")
-    plots.taus(tau.taus(layer_gains, of, gradients.saved()), IMAGES / "study-taus.svg")
+def details(made: Made) -> dict[str, str]:
+    """What is too long for the document, as CSV, by the file's name."""
+    found = {
+        "arms": made.means,
+        "gains": made.gains,
+        "taus": made.taus,
+        **{f"over_{name.split()[-1]}": one for name, one in made.over.items()},
+    }
+    return {
+        f"{name}.csv": one.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        for name, one in found.items()
+    }
+
+
+def _draw(made: Made) -> None:
+    differences = made.over["random layers"]
+    over = compare.over_networks(differences)
+    plots.answer(differences, over, IMAGES / "study-answer.svg")
+    for size in TOLD_SIZES:
+        plots.arms(differences, over, size, IMAGES / f"study-arms-{size}.svg")
+    plots.sizes(made.means, IMAGES / "study-sizes.svg")
+    plots.gains(made.gains, IMAGES / "study-gains.svg")
+    plots.taus(made.taus, IMAGES / "study-taus.svg")
 
 
 def write(path: Path, only_quick: bool) -> None:
@@ -109,6 +156,10 @@ def write(path: Path, only_quick: bool) -> None:
     if only_quick:
         print(quick_table(runs))
         return
-    made = fill(DOCUMENT.read_text(encoding="utf-8"), blocks(runs))
-    DOCUMENT.write_text(made, encoding="utf-8")
-    _draw(runs)
+    made = made_of(runs)
+    text = fill(DOCUMENT.read_text(encoding="utf-8"), blocks(made))
+    DOCUMENT.write_text(text, encoding="utf-8")
+    DETAILS.mkdir(exist_ok=True)
+    for name, content in details(made).items():
+        (DETAILS / name).write_text(content, encoding="utf-8")
+    _draw(made)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kldsel_study import gradients
+from kldsel_study.analysis.compare import over_networks
 from kldsel_study.analysis.frames import CELL, Scores
 from kldsel_study.plan import Cell
 from kldsel_study.scores import SHAPE
@@ -40,19 +41,17 @@ def within_groups(score: Values, gain: Values, groups: list[str], seed: int = 0)
         return float("nan"), float("nan"), 0
     signs = np.sign(score[first] - score[second])
 
-    def statistic(values: Values) -> float:
-        return float((signs * np.sign(values[first] - values[second])).mean())
+    def statistic(values: Values) -> Values:
+        found: Values = (signs * np.sign(values[..., first] - values[..., second])).mean(axis=-1)
+        return found
 
-    seen = statistic(gain)
+    seen = float(statistic(gain))
     random = np.random.default_rng(seed)
-    members = [np.flatnonzero(labels == one) for one in dict.fromkeys(groups)]
-    as_large = 1
-    for _ in range(PERMUTATIONS):
-        shuffled = gain.copy()
-        for group in members:
-            shuffled[group] = gain[random.permutation(group)]
-        as_large += abs(statistic(shuffled)) >= abs(seen) - 1e-12
-    return seen, as_large / (PERMUTATIONS + 1), len(first)
+    shuffled = np.tile(gain, (PERMUTATIONS, 1))
+    for group in (np.flatnonzero(labels == one) for one in dict.fromkeys(groups)):
+        shuffled[:, group] = random.permuted(shuffled[:, group], axis=1)
+    as_large = int((np.abs(statistic(shuffled)) >= abs(seen) - 1e-12).sum())
+    return seen, (1 + as_large) / (PERMUTATIONS + 1), len(first)
 
 
 def taus(gains: pd.DataFrame, scores: Scores, norms: pd.DataFrame) -> pd.DataFrame:
@@ -71,8 +70,8 @@ def taus(gains: pd.DataFrame, scores: Scores, norms: pd.DataFrame) -> pd.DataFra
         for score in table.columns.drop("layer"):
             value = table[score].to_numpy(dtype=float)
             tau, p = kendall(value, gain)
-            # The shape says nothing among equal shapes; the depth does.
-            constant = score in SHAPE and score != "depth"
+            # The shape says nothing among equal shapes; the place does.
+            constant = score in SHAPE and score not in ("depth", "middle")
             inside = (float("nan"), float("nan"), 0) if constant else within_groups(value, gain, shapes)
             rows.append((*values, score, tau, p, *inside))
     return pd.DataFrame(rows, columns=[*CELL, "score", "tau", "p", "tau_shape", "p_shape", "pairs"])
@@ -87,3 +86,15 @@ def with_parameters(scores: Scores, networks: list[str]) -> pd.DataFrame:
         names = table.columns.drop(["layer", *SHAPE])
         columns[network] = {name: kendall(table[name].to_numpy(dtype=float), sizes)[0] for name in names}
     return pd.DataFrame(columns)
+
+
+def summary(table: pd.DataFrame, value: str = "tau") -> pd.DataFrame:
+    """Each score's tau over the networks, as `compare.over_networks()` does with arms; scores that have none are out.
+
+    Its p-values are of the mean's being 0, Holm's correction over the scores.
+    """
+    known = table.dropna(subset=value)
+    named = known.assign(size="-", arm=known.score)
+    if value != "tau":
+        named["tau"] = known[value]
+    return over_networks(named, "tau")

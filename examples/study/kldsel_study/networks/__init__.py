@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from safetensors.torch import load_file
 from torch import Tensor
 
 from kldsel_study import places
 from kldsel_study.chain import Chain
-from kldsel_study.networks import darknet, mobilenet, resnet, squeezenet, vgg
+from kldsel_study.networks import darknet, families, mobilenet, resnet, squeezenet, vgg
 
 Build = Callable[[Mapping[str, Tensor]], Chain]
 
@@ -35,12 +36,17 @@ class Source:
     """Of the pixels from 0 to 1, as in its training."""
     rates: tuple[float, ...]
     """The learning rates that every choice of layers is tried with."""
-    bundled: bool = False
-    """Whether the weights are part of the repository."""
+    channels_last: bool = True
+    """Whether channels lie beside each other in memory while it trains, which is faster and rounds otherwise."""
+    origin: Literal["data", "bundled", "trained"] = "data"
+    """Whether the weights are in the folder $KLDSEL_STUDY_DATA, part of the repository, or made by `pretrain`."""
 
     def path(self) -> Path:
         """The file of its weights; FileNotFoundError says where it may be had."""
-        return places.bundled(self.file) if self.bundled else places.data(self.file)
+        path = {"data": places.data, "bundled": places.bundled, "trained": places.trained}[self.origin](self.file)
+        if self.origin == "trained" and not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; `scripts/study.sh pretrain` makes it")
+        return path
 
     def load(self) -> Chain:
         """The network with its pretrained weights, in evaluation mode."""
@@ -50,14 +56,16 @@ class Source:
 
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CIFAR = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 _NORMALISED = (0.01, 0.03, 0.1, 0.3, 1.0)
 # Without batch normalisation a step moves the features further.
-_PLAIN = (0.001, 0.003, 0.01, 0.03, 0.1)
+_PLAIN = (0.0003, 0.001, 0.003, 0.01, 0.03)
 
 SOURCES: dict[str, Source] = {
     one.name: one
     for one in (
-        Source("resnet20", "resnet20_cifar10.safetensors", resnet.build, "cifar10", 32, 3, *_IMAGENET, _NORMALISED),
+        Source("resnet20", "resnet20_cifar10.safetensors", resnet.build, "cifar10", 32, 3, *_IMAGENET, _NORMALISED,
+               channels_last=False),
         Source("resnet32", "resnet32_cifar10.safetensors", resnet.build, "cifar10", 32, 3, *_IMAGENET, _NORMALISED),
         Source("squeezenet", "squeezenet1_1_imagenet.safetensors", squeezenet.build, "imagenet", 64, 3, *_IMAGENET,
                _PLAIN),
@@ -66,6 +74,11 @@ SOURCES: dict[str, Source] = {
         Source("mobilenetv2", "mobilenetv2_imagenet.safetensors", mobilenet.build, "imagenet", 64, 3, *_IMAGENET,
                _NORMALISED),
         Source("fashion_vgg", "fashion_vgg.safetensors", vgg.build, "fashion", 28, 1, (0.2860,), (0.3530,),
-               _NORMALISED, bundled=True),
+               _NORMALISED, channels_last=False, origin="bundled"),
+        *(
+            Source(name, f"{name}.safetensors", families.filled(make), "cifar10", 32, 3, *_CIFAR, _NORMALISED,
+                   origin="trained")
+            for name, make in families.FAMILIES.items()
+        ),
     )
 }  # fmt: skip
