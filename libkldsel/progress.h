@@ -39,14 +39,12 @@ static inline void progress_add(struct progress *progress, uint64_t weights, int
   uint64_t done = atomic_fetch_add_explicit(&progress->done, weights, memory_order_relaxed) + weights;
   if (progress->call == NULL || worker != 0 || done >= progress->total || progress_cancelled(progress))
     return;
-  if (progress->call(progress->user, done, progress->total) != 0)
-    progress_cancel(progress);
+  if (progress->call(progress->user, done, progress->total) != 0) progress_cancel(progress);
 }
 
 static inline void progress_end(struct progress *progress) {
   if (progress->call == NULL || progress_cancelled(progress)) return;
-  if (progress->call(progress->user, progress->total, progress->total) != 0)
-    progress_cancel(progress);
+  if (progress->call(progress->user, progress->total, progress->total) != 0) progress_cancel(progress);
 }
 
 #endif
