@@ -51,8 +51,8 @@ static void draw_halves(int round) {
   memset(narrow, 0, sizeof narrow);
   for (int k = 0; k < N; k++) {
     narrow[0][k] = k & 1 ? -1 : 1;
-    narrow[1][k] = (float)weight * narrow[0][k];
-    for (int r = 2; r < LINES; r++) narrow[r][k] = k < LANES ? 1 : k < 2 * LANES ? (float)weight : 0;
+    narrow[1][k] = (float)(k & 1 ? -weight : weight);
+    for (int r = 2; r < LINES; r++) narrow[r][k] = (float)(k < LANES ? 1 : k < 2 * LANES ? weight : 0);
   }
   for (int part = 0; part < SIGN_PARTS; part++) {
     for (int r = 0; r < LINES; r++) by_line[r][part] = r == 0 ? sum : r == 1 ? half : 0;
