@@ -214,9 +214,37 @@ START_TEST(many_at_once_have_the_same_bits) {
 }
 END_TEST
 
+/* Sign parts that meet only where they are tiny: what their products lose, if products of doubles so small
+ * were taken as they are, would hang on whether they are fused. */
+START_TEST(doubles_of_extreme_magnitudes) {
+  enum {
+    FILTERS = 12,
+    TINY = 8,
+    LARGE = 16,
+    ELEMENTS = TINY + 2 * LARGE
+  };
+  double values[FILTERS * ELEMENTS];
+  struct generator g = {251};
+  for (int i = 0; i < FILTERS; i++)
+    for (int k = 0; k < ELEMENTS; k++) {
+      double value = (1 + next_uniform(&g)) * (next_uniform(&g) < 0.5 ? -1 : 1);
+      values[i * ELEMENTS + k] = k < TINY           ? value * 0x1p-445
+                                 : k < TINY + LARGE ? fabs(value) * 0x1p-150
+                                                    : -fabs(value) * 0x1p140;
+    }
+  kldsel_tensor *tensor;
+  assert_ok(kldsel_tensor_view(values, sizeof values, KLDSEL_DTYPE_F64, 2,
+                               (const int64_t[]){FILTERS, ELEMENTS}, KLDSEL_LAYOUT_OI, test_options,
+                               &tensor));
+  check_profile(tensor, "doubles of extreme magnitudes");
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("levels");
   TCase *tests = add_case(suite, "levels");
+  tcase_add_test(tests, doubles_of_extreme_magnitudes);
   tcase_add_loop_test(tests, small_layers_have_the_same_bits, 0, DTYPES);
   tcase_add_test(tests, large_layers_have_the_same_bits);
   tcase_add_loop_test(tests, extreme_layers_have_the_same_bits, 0, PATTERN_COUNT);

@@ -122,11 +122,38 @@ START_TEST(large_layers_side_by_side) {
 }
 END_TEST
 
+/* A layer of many chunks brings in more threads than the next one, of two, has work and room for. */
+START_TEST(fewer_take_part_than_were_begun) {
+  enum {
+    TIMES = 20
+  };
+  static const int64_t extents[][2] = {{1024, 2048}, {128, 4096}};
+  static float values[1024 * 2048];
+  static double alone[17 + 4 * 128], beside[17 + 4 * 128];
+  for (size_t i = 0; i < COUNT(values); i++) values[i] = (float)sin((double)i * 0.7);
+  kldsel_tensor *both[2];
+  for (int l = 0; l < 2; l++)
+    assert_ok(kldsel_tensor_view(values, (size_t)(extents[l][0] * extents[l][1]) * sizeof *values,
+                                 KLDSEL_DTYPE_F32, 2, extents[l], KLDSEL_LAYOUT_OI, test_options, &both[l]));
+  for (int time = 0; time <= (test_quick() ? 2 : TIMES); time++) {
+    kldsel_profile *made[2];
+    size_t length = 0;
+    set_int(KLDSEL_OPTION_THREADS, time == 0 ? 1 : 8);
+    assert_ok(kldsel_profile_create_many(both, 2, test_options, made));
+    assert_ok(kldsel_profile_export(made[1], time == 0 ? alone : beside, COUNT(alone), &length));
+    ck_assert_uint_eq(length, COUNT(alone));
+    if (time > 0) ck_assert_mem_eq(alone, beside, sizeof alone);
+    for (int l = 0; l < 2; l++) kldsel_profile_free(made[l]);
+  }
+  for (int l = 0; l < 2; l++) kldsel_tensor_free(both[l]);
+}
+END_TEST
+
 /* ---- rankings that are shared out ---- */
 
 enum {
   WIDE_LAYERS = 12,
-  WIDE_FILTERS = 4096 /* enough in all for several threads */
+  WIDE_FILTERS = 32768 /* enough in all for several threads */
 };
 
 static void score_wide(kldsel_profile *const *profiles, int32_t threads, double *scores) {
@@ -416,6 +443,7 @@ Suite *test_suite(void) {
   TCase *tests = add_case(suite, "threads");
   tcase_add_test(tests, any_count_gives_the_same_bits);
   tcase_add_test(tests, large_layers_side_by_side);
+  tcase_add_test(tests, fewer_take_part_than_were_begun);
   tcase_add_test(tests, rankings_are_the_same_bits);
   tcase_add_test(tests, handles_are_shared);
   tcase_add_test(tests, cancelling_races_with_work);
