@@ -67,6 +67,15 @@ def test_arms_share_the_runs_of_their_layers(planted):
         assert mean["3", arm] == 36 + 4 * max(layers)
 
 
+def test_the_best_alone_is_told_only_if_all_were_tried(planted, tmp_path):
+    some = Runs(tmp_path / "none.csv")
+    some.rows = {key: outcome for key, outcome in planted.rows.items() if key.layers != "3"}
+    arms = set(frames.by_arm(some, saved, NORMS).query("size == '1'").arm)
+    assert "last" in arms
+    # Layer 3 may have been the best; and by gradients it is the one of a seed.
+    assert not arms & {frames.ALONE, frames.RGN, frames.RANDOM}
+
+
 def test_a_size_counts_once_its_random_choices_are_run():
     counts = (("-", "full", 3), ("1", "last", 3), ("1", "random", 2), ("3", "last", 3))
     rows = [("n", "t", 200, size, arm, "x", seed, 50.0) for size, arm, seeds in counts for seed in range(seeds)]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kldsel_study import scores
-from kldsel_study.arms import SIZES, arms, choose, random_selections, selections
+from kldsel_study.arms import FEW_LAYERS, SIZES, arms, choose, random_selections, selections
 from kldsel_study.networks import SOURCES
 from kldsel_study.standard import standardised
 
@@ -68,6 +68,15 @@ def test_random_choices_are_the_same_ones_and_differ(table):
     assert first != random_selections("another", table, "3", 10)
     assert random_selections("fashion_vgg", table, "3", 5) == first[:5]
     assert random_selections("fashion_vgg", table, "1", 5) == [(at,) for at in range(10)]
+
+
+def test_of_many_layers_some_are_drawn():
+    many = pd.DataFrame({"parameters": [1] * (FEW_LAYERS + 1)})
+    drawn = random_selections("a", many, "1", 5)
+    assert len(set(drawn)) == len(drawn) == 10
+    assert all(len(one) == 1 and 0 <= one[0] <= FEW_LAYERS for one in drawn)
+    assert random_selections("a", many, "1", 7)[:10] == drawn
+    assert len(random_selections("a", many[1:], "1", 5)) == FEW_LAYERS
 
 
 def test_every_arm_chooses_at_every_size(table):

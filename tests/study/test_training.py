@@ -9,7 +9,7 @@ import torch
 
 from kldsel_study import images, targets, training
 from kldsel_study.chain import inputs_of_steps
-from kldsel_study.networks import SOURCES
+from kldsel_study.networks import SOURCES, inception
 from kldsel_study.networks.darknet import build as build_darknet
 from kldsel_study.networks.resnet import Block
 from kldsel_study.results import Key
@@ -154,3 +154,22 @@ def test_hwio_kernels_are_turned():
     chain = build_darknet(tensors)
     weight = chain.get_parameter(chain.layers()[1])
     assert weight[5, 7, 1, 2] == tensors["conv2d_2.kernel"][1, 2, 7, 5]
+
+
+def test_inception_is_kerass():
+    """Shapes of all 94 kernels in the order of their numbers, and what comes out at the size used here."""
+    source = SOURCES["inceptionv3"]
+    steps = [*inception.steps()]
+    shapes = [tuple(one.weight.shape) for step in steps for one in step.modules() if isinstance(one, torch.nn.Conv2d)]
+    assert len(shapes) == 94
+    assert shapes[0] == (32, 3, 3, 3)
+    assert shapes[7] == (64, 48, 5, 5)
+    # A 1 x 7, then a 7 x 1; in the branch of four the other way round first.
+    assert shapes[32:39] == [(128, 128, 1, 7), (192, 128, 7, 1), (128, 768, 1, 1), (128, 128, 7, 1),
+                             (128, 128, 1, 7), (128, 128, 7, 1), (192, 128, 1, 7)]  # fmt: skip
+    assert shapes[93] == (192, 2048, 1, 1)
+    maps = torch.zeros(1, 3, source.size, source.size)
+    with torch.no_grad():
+        for step in steps:
+            maps = step.eval()(maps)
+    assert maps.shape == (1, 2048, 1, 1)

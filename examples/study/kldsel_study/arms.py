@@ -98,16 +98,22 @@ def selections(scores: pd.DataFrame, size: str) -> dict[str, Layers]:
     return {one.name: choose(list(scores[one.score]), one.order, size, parameters) for one in arms(scores)}
 
 
+FEW_LAYERS = 40
+"""Networks of no more layers have each of them trained alone."""
+
+
 def random_selections(network: str, scores: pd.DataFrame, size: str, draws: int) -> list[Layers]:
     """Layers drawn at random, the same ones whenever asked; all of them at size 1, where they are few.
 
     Fewer draws are the first of more.
     """
     count = len(scores)
-    if size == "1":
+    if size == "1" and count <= FEW_LAYERS:
         return [(at,) for at in range(count)]
     parameters = [int(one) for one in scores.parameters]
     # Sizes that are the same number of layers share their draws.
     stream = [1, SIZES.index(size)] if size in BUDGETS else [0, count_of(size, count)]
     random = np.random.default_rng([zlib.crc32(network.encode()), *stream])
+    if size == "1":
+        return [(int(at),) for at in random.permutation(count)[: 2 * draws]]
     return [choose(list(random.permutation(count)), "low", size, parameters) for _ in range(draws)]

@@ -17,7 +17,8 @@ from kldsel_study.networks import Source
 from kldsel_study.networks.families import FAMILIES
 
 _STATISTICS_IMAGES = 100
-_TRAINED_SIZE = 224
+_TRAINED_SIZES = {"inceptionv3": 299}
+"""Of the networks of ImageNet whose images were not of 224 pixels."""
 _MILITARY_UNIFORM = 652
 """Of ImageNet's classes, what a portrait of Admiral Hopper in hers is."""
 
@@ -61,19 +62,24 @@ def own_accuracy(source: Source, head: tuple[str, str]) -> float:
     return 100 * right / len(test.labels)
 
 
-def portrait_classes(source: Source) -> list[int]:
-    """SqueezeNet's five first classes of ImageNet for a photograph that Matplotlib brings along."""
+def _portrait(source: Source) -> Tensor:
+    """A photograph that Matplotlib brings along, as the network wants it."""
     from matplotlib import cbook
     from PIL import Image
 
+    source = _as_trained(source)
     picture = Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB")
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    picture = picture.crop((left, top, left + side, top + side)).resize((_TRAINED_SIZE, _TRAINED_SIZE))
-    pixels = images.prepare(np.asarray(picture)[None], _as_trained(source))
+    picture = picture.crop((left, top, left + side, top + side)).resize((source.size, source.size))
+    return images.prepare(np.asarray(picture)[None], source)
+
+
+def portrait_classes(source: Source) -> list[int]:
+    """SqueezeNet's five first classes of ImageNet for the portrait."""
     tensors = load_file(source.path())
     weight, bias = (tensors[f"squeezenet0_conv25_{name}"] for name in ("weight", "bias"))
-    maps = pixels
+    maps = _portrait(source)
     with torch.no_grad():
         for step in source.load().steps[:-1]:
             maps = step(maps)
@@ -81,10 +87,24 @@ def portrait_classes(source: Source) -> list[int]:
     return [int(one) for one in scores.topk(5).indices]
 
 
+def portrait_neutral(source: Source) -> float:
+    """InceptionV3's probability that the portrait is neutral, which of its five classes is the third."""
+    tensors = load_file(source.path())
+    now = _portrait(source)
+    with torch.no_grad():
+        for step in source.load().steps:
+            now = step(now)
+        for at in (1, 2, 3):
+            now = now @ tensors[f"dense_{at}/kernel"] + tensors[f"dense_{at}/bias"]
+            now = functional.relu(now) if at < 3 else functional.softmax(now, dim=1)
+    return float(now[0, 2])
+
+
 def _as_trained(source: Source) -> Source:
     from dataclasses import replace
 
-    return replace(source, size=_TRAINED_SIZE) if source.dataset == "imagenet" else source
+    size = _TRAINED_SIZES.get(source.name, 224) if source.dataset == "imagenet" else source.size
+    return replace(source, size=size)
 
 
 _HEADS = {
@@ -106,6 +126,8 @@ def check(sources: Iterable[Source]) -> None:
             found = portrait_classes(source)
             place = found.index(_MILITARY_UNIFORM) + 1 if _MILITARY_UNIFORM in found else "not"
             print(f"  a portrait in uniform: 'military uniform' is {place} of the first five, {found}")
+        if source.name == "inceptionv3":
+            print(f"  a portrait in uniform: 'neutral' has probability {portrait_neutral(source):.3f}")
         # Natural images; those of CIFAR are interpolated for the networks of ImageNet.
         own = source.dataset if source.dataset in targets.READERS else "cifar10"
         _, test = targets.READERS[own][1]()

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kldsel_study.arms import BUDGETS, COUNTS, Layers, arms, choose, random_selections
+from kldsel_study.arms import BUDGETS, COUNTS, FEW_LAYERS, Layers, arms, choose, random_selections
 from kldsel_study.networks import SOURCES
 from kldsel_study.results import RECIPE, Key, Runs, name_layers
 
 SEARCH_SEED = 0
 """Draws the images that learning rates are tried on; never reported."""
 PARTS = ("alone", "count", "references", "budget")
-"""Each layer alone, nothing and everything; equal numbers of layers; the same of other references and granularity;
-equal numbers of weights."""
+"""Each layer alone where they are few, nothing and everything; equal numbers of layers; the same of other references
+and granularity; equal numbers of weights."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def layer_sets(cell: Cell, scores: pd.DataFrame, part: str, counts: Sequence[str
     """The different choices of layers of a part."""
     count = len(scores)
     if part == "alone":
-        return [(), *((at,) for at in range(count)), tuple(range(count))]
+        each = [(at,) for at in range(count)] if count <= FEW_LAYERS else []
+        return [(), *each, tuple(range(count))]
     parameters = [int(one) for one in scores.parameters]
     found: dict[Layers, None] = {}
     # Most layers first: choices of one layer are known from the first part.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import pandas as pd
@@ -51,18 +52,24 @@ def _choices(cell: Cell, scores: pd.DataFrame, search: list[float]) -> Iterator[
     """Size, arm and what it chooses: one choice of layers, or several whose mean it is."""
     yield NO_SIZE, HEAD_ONLY, [()]
     yield NO_SIZE, EVERYTHING, [tuple(range(len(scores)))]
+    tried = scores if any(math.isnan(one) for one in search) else scores.assign(alone=search)
     for size in SIZES:
-        for arm, chosen in selections(scores.assign(alone=search), size).items():
+        for arm, chosen in selections(tried, size).items():
             yield size, arm, [chosen]
         yield size, RANDOM, random_selections(cell.network, scores, size, draws_of(cell))
 
 
 def _by_gradients(measured: pd.DataFrame, accuracy: pd.DataFrame) -> tuple[pd.Series, str]:
-    """Accuracy by seed of the layer with the largest norm, another one for each seed, and which they are."""
+    """Accuracy by seed of the layer with the largest norm, another one for each seed, and which they are.
+
+    Nothing, if one of them was not run.
+    """
     found, names = {}, set()
     for seed, one in measured.groupby("seed"):
         name = str(int(one.loc[one.rgn.idxmax(), "index"]))
-        if name in accuracy.index and seed in accuracy.columns:
+        if name not in accuracy.index:
+            return pd.Series(dtype=float), ""
+        if seed in accuracy.columns:
             found[seed] = accuracy.at[name, seed]
             names.add(name)
     return pd.Series(found, dtype=float).dropna(), " ".join(sorted(names))

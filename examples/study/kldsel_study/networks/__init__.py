@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kldsel_study import places
 from kldsel_study.chain import Chain
-from kldsel_study.networks import darknet, families, mobilenet, resnet, squeezenet, vgg
+from kldsel_study.networks import darknet, families, inception, mobilenet, resnet, squeezenet, vgg
 
 Build = Callable[[Mapping[str, Tensor]], Chain]
 
@@ -38,14 +38,15 @@ class Source:
     """The learning rates that every choice of layers is tried with."""
     channels_last: bool = True
     """Whether channels lie beside each other in memory while it trains, which is faster and rounds otherwise."""
-    origin: Literal["data", "bundled", "trained"] = "data"
-    """Whether the weights are in the folder $KLDSEL_STUDY_DATA, part of the repository, or made by `pretrain`."""
+    origin: Literal["data", "bundled", "trained", "converted"] = "data"
+    """Whether the weights are in the folder $KLDSEL_STUDY_DATA, part of the repository, made by `pretrain`, or
+    fetched and converted by a script."""
 
     def path(self) -> Path:
         """The file of its weights; FileNotFoundError says where it may be had."""
-        path = {"data": places.data, "bundled": places.bundled, "trained": places.trained}[self.origin](self.file)
-        if self.origin == "trained" and not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file; `scripts/study.sh pretrain` makes it")
+        path = _PLACES[self.origin](self.file)
+        if self.origin in _MAKERS and not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; `{_MAKERS[self.origin]}` makes it")
         return path
 
     def load(self) -> Chain:
@@ -55,6 +56,13 @@ class Source:
         return chain.eval()
 
 
+_PLACES = {
+    "data": places.data,
+    "bundled": places.bundled,
+    "trained": places.trained,
+    "converted": places.converted,
+}
+_MAKERS = {"trained": "scripts/study.sh pretrain", "converted": "scripts/fetch-inception.sh"}
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CIFAR = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 _NORMALISED = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -73,6 +81,9 @@ SOURCES: dict[str, Source] = {
                (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), _NORMALISED),
         Source("mobilenetv2", "mobilenetv2_imagenet.safetensors", mobilenet.build, "imagenet", 64, 3, *_IMAGENET,
                _NORMALISED),
+        # Trained on ImageNet, then to tell drawings and photographs apart; its pixels from 0 to 1.
+        Source("inceptionv3", "inception_v3.safetensors", inception.build, "imagenet", 75, 3,
+               (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), _NORMALISED, origin="converted"),
         Source("fashion_vgg", "fashion_vgg.safetensors", vgg.build, "fashion", 28, 1, (0.2860,), (0.3530,),
                _NORMALISED, channels_last=False, origin="bundled"),
         *(
