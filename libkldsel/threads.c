@@ -18,19 +18,18 @@ int32_t kldsel_thread_count(int64_t requested) {
   return count < MOST_THREADS ? (int32_t)count : MOST_THREADS;
 }
 
-/* Looks whether a number has come to be, for some 20 microseconds: to be woken up takes longer than what is
- * mostly waited for, and more on virtual machines. */
-static int comes_soon(atomic_size_t *number, size_t wanted) {
+/* Looks for some 20 microseconds whether a number has come to be: to be woken up takes longer than what is
+ * mostly waited for, and more on virtual machines. To be sure, and in order with what was written before,
+ * whoever looked takes the lock then. */
+static void look_for(atomic_size_t *number, size_t wanted) {
   enum {
     LOOKS = 1000
   };
-  for (int i = 0; i < LOOKS; i++) {
-    if (atomic_load_explicit(number, memory_order_acquire) == wanted) return 1;
+  for (int i = 0; i < LOOKS && atomic_load_explicit(number, memory_order_relaxed) != wanted; i++) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #endif
   }
-  return 0;
 }
 
 static void work(struct team *team, int32_t worker) {
@@ -45,7 +44,7 @@ static void *help(void *argument) {
   struct team *team = argument;
   int32_t worker = atomic_fetch_add(&team->next_worker, 1);
   for (size_t seen = 0;;) {
-    (void)comes_soon(&team->round, seen + 1);
+    look_for(&team->round, seen + 1);
     pthread_mutex_lock(&team->mutex);
     while (team->round == seen && !team->ending) pthread_cond_wait(&team->changed, &team->mutex);
     int takes_part = team->round != seen && worker < team->limit, ending = team->ending;
@@ -103,7 +102,7 @@ void kldsel_team_run(struct team *team, int32_t threads, size_t tasks, task_func
   pthread_cond_broadcast(&team->changed);
   pthread_mutex_unlock(&team->mutex);
   work(team, 0);
-  (void)comes_soon(&team->working, 0);
+  look_for(&team->working, 0);
   pthread_mutex_lock(&team->mutex);
   while (team->working > 0) pthread_cond_wait(&team->changed, &team->mutex);
   pthread_mutex_unlock(&team->mutex);
@@ -126,7 +125,7 @@ void kldsel_turns_begin(struct turns *turns) {
 }
 
 void kldsel_turns_wait(struct turns *turns, size_t task) {
-  if (comes_soon(&turns->next, task)) return;
+  look_for(&turns->next, task);
   pthread_mutex_lock(&turns->mutex);
   while (turns->next != task) pthread_cond_wait(&turns->changed, &turns->mutex);
   pthread_mutex_unlock(&turns->mutex);

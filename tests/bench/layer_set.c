@@ -121,7 +121,7 @@ void layer_set_turn(struct layer_set *set) {
 void layer_set_free(struct layer_set *set) {
   free(set->layers);
   free(set->offsets);
-  for (size_t c = 0; c < set->copy_count; c++) free(set->copies[c]);
+  for (size_t c = 0; c < set->copy_count; c++) give_back(set->copies[c], set->bytes);
   free(set->copies);
   free(set);
 }

@@ -46,15 +46,17 @@ static void let_spinning_end(void) {
 
 void time_pairwise(int64_t filters, int64_t elements, int threads, int rounds, double *cosine, double *syrk) {
   size_t weights_count = (size_t)(filters * elements), product_count = (size_t)(filters * filters);
-  float *weights = take(weights_count * sizeof *weights);
-  double *rows = take(weights_count * sizeof *rows), *product = take(product_count * sizeof *product);
+  size_t weights_bytes = weights_count * sizeof(float), rows_bytes = weights_count * sizeof(double);
+  size_t product_bytes = product_count * sizeof(double);
+  float *weights = take(weights_bytes);
+  double *rows = take(rows_bytes), *product = take(product_bytes);
   fill_weights(weights, KLDSEL_DTYPE_F32, weights_count, (size_t)elements, 1);
   for (size_t e = 0; e < weights_count; e++) rows[e] = (double)weights[e];
   kldsel_options *options = options_for(threads);
   set_blas_threads(threads);
   kldsel_tensor *tensor;
-  check(kldsel_tensor_view(weights, weights_count * sizeof *weights, KLDSEL_DTYPE_F32, 2,
-                           (const int64_t[]){filters, elements}, KLDSEL_LAYOUT_OI, NULL, &tensor));
+  check(kldsel_tensor_view(weights, weights_bytes, KLDSEL_DTYPE_F32, 2, (const int64_t[]){filters, elements},
+                           KLDSEL_LAYOUT_OI, NULL, &tensor));
   for (int r = -1; r < rounds; r++) { /* round -1 warms up */
     double of_syrk = time_syrk(filters, elements, rows, product);
     let_spinning_end();
@@ -67,7 +69,7 @@ void time_pairwise(int64_t filters, int64_t elements, int threads, int rounds, d
   }
   kldsel_tensor_free(tensor);
   kldsel_options_free(options);
-  free(product);
-  free(rows);
-  free(weights);
+  give_back(product, product_bytes);
+  give_back(rows, rows_bytes);
+  give_back(weights, weights_bytes);
 }

@@ -16,14 +16,30 @@ void check(kldsel_status status) {
   if (status != KLDSEL_OK) fail(kldsel_status_name(status), kldsel_last_error());
 }
 
+enum {
+  HUGE_PAGE = 2 << 20
+};
+
+static size_t whole_pages(size_t bytes) {
+  return (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+}
+
+/* Not from malloc, which hands out again what was in small pages before. */
 void *take(size_t bytes) {
-  const size_t huge = (size_t)2 << 20;
-  void *memory = NULL;
-  if (posix_memalign(&memory, huge, bytes) != 0) fail("out of memory", "");
+  bytes = whole_pages(bytes);
+  char *start = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) fail("out of memory", "");
+  size_t before = (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
+  if (before > 0) munmap(start, before);
+  munmap(start + before + bytes, HUGE_PAGE - before);
 #ifdef MADV_HUGEPAGE
-  madvise(memory, bytes / huge * huge, MADV_HUGEPAGE);
+  madvise(start + before, bytes, MADV_HUGEPAGE);
 #endif
-  return memory;
+  return start + before;
+}
+
+void give_back(void *memory, size_t bytes) {
+  munmap(memory, whole_pages(bytes));
 }
 
 static double seconds(clockid_t clock) {

@@ -17,8 +17,11 @@ _Noreturn void fail(const char *what, const char *detail);
 /** Ends the program with the library's message unless the status is OK. */
 void check(kldsel_status status);
 
-/** Memory on huge pages where the system has them, or the end of the program; give it back with free(). */
+/** Memory on huge pages where the system has them, or the end of the program. */
 void *take(size_t bytes);
+
+/** Ends the use of what take() gave for so many bytes. */
+void give_back(void *memory, size_t bytes);
 
 /** Seconds on a clock that only goes forward. */
 double now(void);
