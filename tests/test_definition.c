@@ -283,7 +283,7 @@ START_TEST(sizes_agree) {
   } shapes[] = {
       {PATTERN_TRAINED, 48, 32, 9},    {PATTERN_GAUSSIAN, 100, 16, 9},      {PATTERN_UNIFORM, 4, 512, 9},
       {PATTERN_GAUSSIAN, 3, 1, 20011}, {PATTERN_HUGE, 3, 7, 1001},          {PATTERN_POSITIVE, 48, 3, 49},
-      {PATTERN_EQUAL, 60, 8, 1},       {PATTERN_MIXED_ELEMENTS, 40, 16, 9},
+      {PATTERN_EQUAL, 60, 8, 1},       {PATTERN_MIXED_ELEMENTS, 40, 16, 9}, {PATTERN_HUGE, 17, 2, 8200},
   };
   struct layer layers[COUNT(shapes)];
   size_t count = test_quick() ? 0 : COUNT(shapes);

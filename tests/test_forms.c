@@ -99,6 +99,20 @@ START_TEST(small_sizes_agree) {
 }
 END_TEST
 
+/* Two chunks, by each way that the weights are walked: 2^18 of them for rows and columns, 16 filters at
+ * least, and by kernel 2^14 slices. */
+START_TEST(chunks_agree) {
+  static const int32_t dtypes[FORMS] = {
+      [FORM_ROWS] = KLDSEL_DTYPE_F32,
+      [FORM_COLUMNS] = KLDSEL_DTYPE_BF16,
+      [FORM_SKIPPING_ROWS] = KLDSEL_DTYPE_U8,
+      [FORM_SKIPPING_COLUMNS] = KLDSEL_DTYPE_F64,
+  };
+  static const struct shape shape = {17, 1830, 9};
+  if (!test_quick()) check_form(&shape, dtypes[_i], (enum form)_i, 541);
+}
+END_TEST
+
 /* Sizes at either side of a tile (1024), and of a chunk of lines. */
 START_TEST(large_sizes_agree) {
   static const struct shape shapes[] = {
@@ -116,6 +130,7 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("forms");
   TCase *tests = add_case(suite, "definition");
   tcase_add_loop_test(tests, small_sizes_agree, 0, KLDSEL_DTYPE_I8);
+  tcase_add_loop_test(tests, chunks_agree, 0, FORMS);
   tcase_add_loop_test(tests, large_sizes_agree, 0, KLDSEL_DTYPE_I8);
   return suite;
 }

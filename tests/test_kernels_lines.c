@@ -47,7 +47,9 @@ static void draw_all(struct generator *g, int kind) {
 static void draw_halves(int round) {
   static const double weights[] = {9151209 * 0x1p-23, 8430481 * 0x1p-23};
   static const double factors[] = {4128299535390041 * 0x1p-105, 4481230888600207 * 0x1p-105};
-  const double weight = weights[round & 1], half = factors[round & 1], sum = round & 2 ? 1 + 0x1p-52 : 1;
+  /* As they are, and where half a unit is more than 2, whose exponent has another first bit. */
+  const double scale = round & 4 ? 0x1p60 : 1, half = scale * factors[round & 1];
+  const double weight = weights[round & 1], sum = scale * (round & 2 ? 1 + 0x1p-52 : 1);
   memset(narrow, 0, sizeof narrow);
   for (int k = 0; k < N; k++) {
     narrow[0][k] = k & 1 ? -1 : 1;
@@ -74,18 +76,42 @@ static double over_lines(int sign, int k, double before) {
   return before + sum;
 }
 
+static double lanes_sum(const double *lanes) {
+  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
 static double over_lanes(int sign, int line, int begin, int end) {
   double lanes[LANES] = {0};
   for (int k = begin; k < end; k++) {
     const double factors[] = {along[ALL][k], along[POSITIVE][k], along[NEGATIVE][k]};
     lanes[k % LANES] = add(sign, x[line][k], factors, lanes[k % LANES]);
   }
-  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+  return lanes_sum(lanes);
 }
 
 /* The sum along a line: whole lanes, then the rest, each added to what was there. */
 static double over_elements(int sign, int line, double before) {
   return before + over_lanes(sign, line, 0, N - N % LANES) + over_lanes(sign, line, N - N % LANES, N);
+}
+
+/* A sign part's squares over the lines at element k, added to what was there. */
+static double squares_over_lines(int negative, int k, double before) {
+  double sum = 0;
+  for (int r = 0; r < LINES; r++)
+    if ((x[r][k] < 0) == negative) sum = fma(x[r][k], x[r][k], sum);
+  return before + sum;
+}
+
+/* The same along a line. */
+static double squares_over_elements(int negative, int line, double before) {
+  double sums[2] = {0}; /* of whole lanes, and of the rest */
+  for (int tail = 0; tail < 2; tail++) {
+    double lanes[LANES] = {0};
+    for (int k = tail ? N - N % LANES : 0; k < (tail ? N : N - N % LANES); k++)
+      if ((x[line][k] < 0) == negative) lanes[k % LANES] = fma(x[line][k], x[line][k], lanes[k % LANES]);
+    sums[tail] = lanes_sum(lanes);
+  }
+  return before + sums[0] + sums[1];
 }
 
 static void assert_same(double got, double want, const char *what, int32_t level) {
@@ -122,6 +148,27 @@ static void check_kernels(const struct line_kernels *kernels, const void *const 
   }
 }
 
+static void check_norms(const struct line_kernels *kernels, const void *const *lines, int32_t level) {
+  struct norms rows[LINES];
+  double columns[2][N];
+  for (int r = 0; r < LINES; r++) rows[r] = (struct norms){0.1, 0.1};
+  for (int k = 0; k < N; k++) columns[0][k] = columns[1][k] = 0.1;
+  kernels->row_norms(lines, LINES, lines[0], N, rows);
+  kernels->column_norms(lines, LINES, lines[0], N, (double *const[]){columns[0], columns[1]});
+  for (int negative = 0; negative < 2; negative++) {
+    for (int k = 0; k < N; k++)
+      assert_same(columns[negative][k], squares_over_lines(negative, k, 0.1), "column_norms", level);
+    for (int r = 0; r < LINES; r++)
+      assert_same(negative ? rows[r].negative_squares : rows[r].positive_squares,
+                  squares_over_elements(negative, r, 0.1), "row_norms", level);
+  }
+}
+
+static void check_level(const struct line_kernels *kernels, const void *const *lines, int32_t level) {
+  check_kernels(kernels, lines, level);
+  check_norms(kernels, lines, level);
+}
+
 START_TEST(products_are_rounded_once) {
   struct generator g = {241};
   for (int round = 0; round < ROUNDS; round++) {
@@ -132,12 +179,12 @@ START_TEST(products_are_rounded_once) {
     for (int r = 0; r < LINES; r++)
       for (int k = 0; k < N; k++) x[r][k] = (double)narrow[r][k];
     for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++)
-      check_kernels(&kernels_at(level)->f32, (const void *[]){narrow[0], narrow[1], narrow[2], narrow[3]},
-                    level);
+      check_level(&kernels_at(level)->f32, (const void *[]){narrow[0], narrow[1], narrow[2], narrow[3]},
+                  level);
     for (int r = 0; r < LINES; r++)
       for (int k = 0; k < N && round % 4 != 3; k++) x[r][k] *= 1 + 0x1p-30 * next_uniform(&g);
     for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++)
-      check_kernels(&kernels_at(level)->f64, (const void *[]){x[0], x[1], x[2], x[3]}, level);
+      check_level(&kernels_at(level)->f64, (const void *[]){x[0], x[1], x[2], x[3]}, level);
   }
 }
 END_TEST

@@ -200,6 +200,24 @@ def test_what_a_score_knows_of_the_shape():
     assert found.n.to_dict() == {"up": 1.0, "down": -1.0}
 
 
+def test_numbers_of_images_stand_beside_each_other():
+    columns = ["network", "target", "images", "size", "arm", "layers", "seed", "accuracy"]
+    values = {200: (50.0, 60.0), 1000: (70.0, 71.5)}
+    rows = [
+        ("n", "t", images, "1", arm, "x", seed, value + seed)
+        for images, both in values.items()
+        for arm, value in zip(("random", "last"), both, strict=True)
+        for seed in range(3)
+    ]
+    rows += [("once", "t", 200, "1", arm, "x", 0, 1.0) for arm in ("random", "last")]
+    arms = pd.DataFrame(rows, columns=columns)
+    text = tables.by_images(compare.means(arms), compare.against(arms, "random"))
+    lines = [line for line in text.splitlines() if line.startswith("| n to t")]
+    assert [line.split(" | ")[:2] for line in lines] == [["| n to t, 200", "51.0"], ["| n to t, 1000", "71.0"]]
+    assert [line.split(" | ")[3] for line in lines] == ["+10.0", "+1.5"]
+    assert "once" not in text
+
+
 def test_blocks_are_filled_in_place():
     text = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
     assert report.fill(text, {"x": "new"}) == "a\n<!-- made: x -->\nnew\n<!-- end -->\nb\n"
