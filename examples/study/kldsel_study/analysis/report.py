@@ -17,6 +17,8 @@ DOCUMENT = places.REPOSITORY / "docs" / "study.md"
 QUICK_CELL = ("fashion_vgg", "mnist", 200)
 QUICK_SEEDS = 3
 TOLD_SIZES = ("1", "3")
+FEW_IMAGES = 200
+"""What is told of several networks together is of this many images to train on."""
 IMAGES = places.REPOSITORY / "docs" / "images"
 DETAILS = places.RESULTS / "details"
 """Where tables go that are made of the runs and too long for the document."""
@@ -96,25 +98,32 @@ def made_of(runs: Runs) -> Made:
     )  # fmt: skip
 
 
+def few(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of cells with few images."""
+    return table[table.images == FEW_IMAGES]
+
+
 def blocks(made: Made) -> dict[str, str]:
     """The tables of the document, by name."""
-    over = {name: compare.over_networks(one) for name, one in made.over.items()}
+    over = {name: compare.over_networks(few(one)) for name, one in made.over.items()}
+    random = made.over["random layers"]
     found = {
         "coverage": tables.coverage(made.runs, made.arms),
         "pretrained": tables.pretrained(),
         "claims": paper.claims(),
-        "ours": paper.ours(made.means),
-        "orders": paper.orders(made.arms),
+        "ours": paper.ours(few(made.means)),
+        "orders": paper.orders(few(made.arms)),
         "shape": tables.shape(tau.with_parameters(made.scores, scores.networks())),
         "cost": tables.cost(made.runs, made.gains),
         "quick": quick_table(made.runs),
         "gains": tables.per_layer(made.gains),
-        "held out": tables.held_out(shape_free.held_out(made.taus, made.over["random layers"])),
+        "held out": tables.held_out(shape_free.held_out(few(made.taus), few(random))),
+        "images": tables.by_images(made.means, random),
         "searches": tables.searches(search_table.saved(), made.means),
     }
     found["cells 1"] = tables.by_cell(made.means, ("1",))
     found["cells more"] = tables.by_cell(made.means, tuple(size for size in SIZES if size != "1"))
-    whole, inside = tau.summary(made.taus), tau.summary(made.taus, "tau_shape")
+    whole, inside = tau.summary(few(made.taus)), tau.summary(few(made.taus), "tau_shape")
     further = whole.arm.str.contains("/")
     found["taus"] = tables.tau_summary(whole[~further], inside)
     found["taus more"] = tables.tau_summary(whole[further], inside)
@@ -138,14 +147,14 @@ def details(made: Made) -> dict[str, str]:
 
 
 def _draw(made: Made) -> None:
-    differences = made.over["random layers"]
+    differences = few(made.over["random layers"])
     over = compare.over_networks(differences)
     plots.answer(differences, over, IMAGES / "study-answer.svg")
     for size in TOLD_SIZES:
         plots.arms(differences, over, size, IMAGES / f"study-arms-{size}.svg")
     plots.sizes(made.means, IMAGES / "study-sizes.svg")
     plots.gains(made.gains, IMAGES / "study-gains.svg")
-    plots.taus(made.taus, IMAGES / "study-taus.svg")
+    plots.taus(few(made.taus), IMAGES / "study-taus.svg")
 
 
 def write(path: Path, only_quick: bool) -> None:

@@ -121,6 +121,24 @@ def by_cell(means: pd.DataFrame, sizes: Sequence[str]) -> str:
     return markdown(("cell", *(("size",) if len(sizes) > 1 else ()), *KEY), rows)
 
 
+def by_images(means: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """One layer, points over a random one, where a network and a target have been run on several numbers of images.
+
+    `differences` of `compare.against()`, over random layers.
+    """
+    compared = [arm for arm in KEY if arm != RANDOM]
+    random = means[(means["size"] == "1") & (means.arm == RANDOM)].set_index(CELL).accuracy
+    single = differences[differences["size"] == "1"].set_index([*CELL, "arm"]).difference.to_dict()
+    rows = []
+    for (network, target), group in random.groupby(["network", "target"], sort=False):
+        if len(group) < 2:
+            continue
+        for (_, _, images), accuracy in group.sort_index().items():
+            told = (number(single.get((network, target, images, arm), math.nan), sign=True) for arm in compared)
+            rows.append((cell_name(str(network), str(target), images), number(accuracy), *told))
+    return markdown(("cell", "random, %", *compared), rows)
+
+
 def over(tables: dict[str, pd.DataFrame], size: str) -> str:
     """Points of accuracy over some baselines, each the mean over the networks with its interval.
 

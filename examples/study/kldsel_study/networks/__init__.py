@@ -66,8 +66,9 @@ _MAKERS = {"trained": "scripts/study.sh pretrain", "converted": "scripts/fetch-i
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CIFAR = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 _NORMALISED = (0.01, 0.03, 0.1, 0.3, 1.0)
-# Without batch normalisation a step moves the features further.
-_PLAIN = (0.0003, 0.001, 0.003, 0.01, 0.03)
+# Where features are large, a step moves them further.
+_SMALL = (0.001, 0.003, 0.01, 0.03, 0.1)
+_SMALLEST = (0.00003, 0.0001, 0.0003, 0.001, 0.003)
 
 SOURCES: dict[str, Source] = {
     one.name: one
@@ -76,11 +77,11 @@ SOURCES: dict[str, Source] = {
                channels_last=False),
         Source("resnet32", "resnet32_cifar10.safetensors", resnet.build, "cifar10", 32, 3, *_IMAGENET, _NORMALISED),
         Source("squeezenet", "squeezenet1_1_imagenet.safetensors", squeezenet.build, "imagenet", 64, 3, *_IMAGENET,
-               _PLAIN),
+               _SMALLEST),
         Source("tinydarknet", "tinydarknet_imagenet_hwio.safetensors", darknet.build, "imagenet", 64, 3,
-               (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), _NORMALISED),
+               (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), _SMALLEST),
         Source("mobilenetv2", "mobilenetv2_imagenet.safetensors", mobilenet.build, "imagenet", 64, 3, *_IMAGENET,
-               _NORMALISED),
+               _SMALL),
         # Trained on ImageNet, then to tell drawings and photographs apart; its pixels from 0 to 1.
         Source("inceptionv3", "inception_v3.safetensors", inception.build, "imagenet", 75, 3,
                (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), _NORMALISED, origin="converted"),
