@@ -92,10 +92,15 @@ static wide *unit_slices(const struct layer *layer, int part, int64_t length) {
 void define_matrix(const struct layer *layer, int32_t sign, int32_t granularity, wide *matrix) {
   int64_t m = layer->filters, k = layer_elements(layer);
   int64_t slices = granularity == KLDSEL_GRANULARITY_KERNEL ? layer->channels : 1;
+  bool symmetric = part_x(sign) == part_y(sign);
   wide *x = unit_slices(layer, part_x(sign), k / slices);
-  wide *y = unit_slices(layer, part_y(sign), k / slices);
+  wide *y = symmetric ? x : unit_slices(layer, part_y(sign), k / slices);
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < m; j++) {
+      if (symmetric && j < i) {
+        matrix[i * m + j] = matrix[j * m + i];
+        continue;
+      }
       wide sum = 0;
       for (int64_t e = 0; e < k; e++) {
         wide a = x[i * k + e], b = y[j * k + e];
@@ -105,7 +110,7 @@ void define_matrix(const struct layer *layer, int32_t sign, int32_t granularity,
       matrix[i * m + j] = sum / (wide)slices;
     }
   free(x);
-  free(y);
+  if (!symmetric) free(y);
 }
 
 void define_profile(const wide *matrix, int64_t filters, wide *profile) {
