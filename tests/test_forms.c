@@ -76,8 +76,12 @@ static void check_form(const struct shape *shape, int32_t dtype, enum form form,
     ck_assert_ptr_nonnull(exported);
     assert_ok(kldsel_profile_export(profile, exported, length, &length));
     check_counts(&layer, exported);
-    for (int32_t sign = 1; sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE && shape->filters > 1; sign++)
-      check_sign(&layer, sign, granularity, profile, exported[8 + sign], what);
+    for (int32_t sign = 1; sign <= KLDSEL_SIGN_POSITIVE_NEGATIVE; sign++)
+      if (shape->filters > 1)
+        check_sign(&layer, sign, granularity, profile, exported[8 + sign], what);
+      else
+        ck_assert_msg(isnan(exported[8 + sign]), "%s: a mean of no similarity is %g", what,
+                      exported[8 + sign]);
     free(exported);
     kldsel_profile_free(profile);
   }
