@@ -120,8 +120,8 @@ END_TEST
 /* Sizes at either side of a tile (1024), and of a chunk of lines. */
 START_TEST(large_sizes_agree) {
   static const struct shape shapes[] = {
-      {5, 1, 1023}, {6, 1, 1024}, {3, 5, 205},  {2, 3, 683},   {1023, 1, 2},
-      {1061, 1, 1}, {9, 1, 2057}, {18, 1, 900}, {4, 2, 33000},
+      {5, 1, 1023}, {6, 1, 1024}, {3, 5, 205},  {2, 3, 683},   {1023, 1, 1},
+      {1061, 1, 2}, {9, 1, 2057}, {18, 1, 900}, {4, 2, 33000},
   };
   int32_t dtype = 1 + _i;
   for (size_t s = 0; s < COUNT(shapes) && !test_quick(); s++)
