@@ -10,7 +10,8 @@ import pandas as pd
 
 from kldsel_study.arms import BUDGETS, COUNTS, FEW_LAYERS, Layers, arms, choose, random_selections
 from kldsel_study.networks import SOURCES
-from kldsel_study.results import RECIPE, Key, Runs, name_layers
+from kldsel_study.results import RECIPE, Key, Outcome, Runs, name_layers
+from kldsel_study.targets import READERS
 
 SEARCH_SEED = 0
 """Draws the images that learning rates are tried on; never reported."""
@@ -34,7 +35,8 @@ class Rates:
 
     every: tuple[float, ...]
     first: tuple[float, ...]
-    """Tried in any case. While the best one is the last of them to one side, the next to that side is tried, too."""
+    """Tried in any case. While the best one is the last of them to one side, the next to that side is tried, too; and
+    while all fail, the next lower one."""
 
 
 THOROUGH = (Cell("fashion_vgg", "mnist", 200), Cell("resnet20", "fashion", 200), Cell("fashion_vgg", "cifar10", 200))
@@ -77,21 +79,28 @@ def layer_sets(cell: Cell, scores: pd.DataFrame, part: str, counts: Sequence[str
     return list(found)
 
 
+def _failed(cell: Cell, outcome: Outcome) -> bool:
+    """Whether hardly more images came out right than by chance."""
+    classes, _ = READERS[cell.target]
+    return outcome.correct < 1.5 * outcome.judged / classes
+
+
 def _searched(runs: Runs, cell: Cell, layers: str, rates: Rates) -> tuple[float, bool]:
     """The learning rate by which most validation images came out right, and True; or the next to try, and False."""
     tried = sorted(rates.first)
     while True:
-        correct = {}
+        found: dict[float, Outcome] = {}
         for rate in tried:
             key = search_key(cell, rate, layers)
             if key not in runs:
                 return rate, False
-            correct[rate] = runs.rows[key].correct
+            found[rate] = runs.rows[key]
         # The first of equals is the lowest.
-        best = max(tried, key=lambda rate: correct[rate])
+        best = max(tried, key=lambda rate: found[rate].correct)
         lower = [rate for rate in rates.every if rate < tried[0]]
         higher = [rate for rate in rates.every if rate > tried[-1]]
-        if best == tried[0] and lower:
+        # Where all fail they are too high, whichever failed least.
+        if lower and (best == tried[0] or _failed(cell, found[best])):
             tried.insert(0, lower[-1])
         elif best == tried[-1] and higher:
             tried.append(higher[0])
