@@ -206,7 +206,7 @@ class Harness:
                 raise SystemExit(f"mutate: {test} fails without a fault")
             self.seconds[test] = time.monotonic() - start
 
-    def try_tests(self, worker, mutant, tests):
+    def try_tests(self, worker, mutant, tests, every_size=True):
         """What becomes of a mutant: equivalent, invalid, survived, or the test that kills it."""
         folder, nothing = self.prepare(worker, mutant)
         if nothing:
@@ -225,7 +225,7 @@ class Harness:
                         killers.remove(test)
                     killers.insert(0, test)
                 return test
-        for test in sorted(tests & self.with_more_sizes, key=self.seconds.get):
+        for test in sorted(tests & self.with_more_sizes if every_size else (), key=self.seconds.get):
             if not self.passes(folder, test, quick=False):
                 return test
         return "survived"

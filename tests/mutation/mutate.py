@@ -102,7 +102,8 @@ def tests_of(build):
 
 
 def run_all(harness, todo, tests, reaching, results, jobs):
-    """Tries the mutants, several at a time; ends with the results on disk."""
+    """Tries the mutants, several at a time; ends with the results on disk. Those explained see few sizes alone."""
+    reasons = explained()
     workers = SimpleQueue()
     for worker in range(jobs):
         workers.put(worker)
@@ -112,7 +113,7 @@ def run_all(harness, todo, tests, reaching, results, jobs):
         fitting = reaching.get(f"{one.file}:{one.line}") or set(tests)
         worker = workers.get()
         try:
-            return one, harness.try_tests(worker, one, fitting)
+            return one, harness.try_tests(worker, one, fitting, every_size=one.key not in reasons)
         finally:
             workers.put(worker)
 
