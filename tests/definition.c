@@ -96,11 +96,7 @@ void define_matrix(const struct layer *layer, int32_t sign, int32_t granularity,
   wide *x = unit_slices(layer, part_x(sign), k / slices);
   wide *y = symmetric ? x : unit_slices(layer, part_y(sign), k / slices);
   for (int64_t i = 0; i < m; i++)
-    for (int64_t j = 0; j < m; j++) {
-      if (symmetric && j < i) {
-        matrix[i * m + j] = matrix[j * m + i];
-        continue;
-      }
+    for (int64_t j = symmetric ? i : 0; j < m; j++) {
       wide sum = 0;
       for (int64_t e = 0; e < k; e++) {
         wide a = x[i * k + e], b = y[j * k + e];
@@ -108,6 +104,7 @@ void define_matrix(const struct layer *layer, int32_t sign, int32_t granularity,
           sum += a * b;
       }
       matrix[i * m + j] = sum / (wide)slices;
+      if (symmetric) matrix[j * m + i] = matrix[i * m + j];
     }
   free(x);
   if (!symmetric) free(y);

@@ -102,16 +102,17 @@ static double squares_over_lines(int negative, int k, double before) {
   return before + sum;
 }
 
+static double squares_over_lanes(int negative, int line, int begin, int end) {
+  double lanes[LANES] = {0};
+  for (int k = begin; k < end; k++)
+    if ((x[line][k] < 0) == negative) lanes[k % LANES] = fma(x[line][k], x[line][k], lanes[k % LANES]);
+  return lanes_sum(lanes);
+}
+
 /* The same along a line. */
 static double squares_over_elements(int negative, int line, double before) {
-  double sums[2] = {0}; /* of whole lanes, and of the rest */
-  for (int tail = 0; tail < 2; tail++) {
-    double lanes[LANES] = {0};
-    for (int k = tail ? N - N % LANES : 0; k < (tail ? N : N - N % LANES); k++)
-      if ((x[line][k] < 0) == negative) lanes[k % LANES] = fma(x[line][k], x[line][k], lanes[k % LANES]);
-    sums[tail] = lanes_sum(lanes);
-  }
-  return before + sums[0] + sums[1];
+  return before + squares_over_lanes(negative, line, 0, N - N % LANES) +
+         squares_over_lanes(negative, line, N - N % LANES, N);
 }
 
 static void assert_same(double got, double want, const char *what, int32_t level) {

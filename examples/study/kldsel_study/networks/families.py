@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kldsel_study.chain import Chain
-from kldsel_study.networks.blocks import convolution
+from kldsel_study.networks.blocks import convolution, normalised
 
 # Filters of each convolution, and whether a pooling follows.
 _VGG = ((12, False), (12, True), (24, False), (24, True), (48, False), (48, False), (48, True),
@@ -28,16 +28,9 @@ _GROWTH = 12
 _DENSE_LAYERS = 3
 
 
-def _normalised(inputs: int, filters: int, size: int | tuple[int, int], stride: int = 1) -> nn.Sequential:
-    """A convolution, batch normalisation, ReLU."""
-    height, width = size if isinstance(size, tuple) else (size, size)
-    conv = nn.Conv2d(inputs, filters, (height, width), stride, (height // 2, width // 2), bias=False)
-    return nn.Sequential(OrderedDict(conv=conv, bn=nn.BatchNorm2d(filters), relu=nn.ReLU()))
-
-
 def _stem(filters: int) -> nn.Sequential:
     """The first convolution, at full size, and a pooling."""
-    return nn.Sequential(OrderedDict(layer=_normalised(3, filters, 3), pool=nn.MaxPool2d(2)))
+    return nn.Sequential(OrderedDict(layer=normalised(3, filters, 3), pool=nn.MaxPool2d(2)))
 
 
 def vgg() -> Chain:
@@ -45,7 +38,7 @@ def vgg() -> Chain:
     steps: list[nn.Module] = []
     inputs = 3
     for filters, pool in _VGG:
-        step = _normalised(inputs, filters, 3)
+        step = normalised(inputs, filters, 3)
         if pool:
             step.add_module("pool", nn.MaxPool2d(2))
         steps.append(step)
@@ -59,8 +52,8 @@ class Bottleneck(nn.Module):
     def __init__(self, inputs: int, filters: int, stride: int) -> None:
         super().__init__()
         wide = _EXPANSION * filters
-        self.narrow = _normalised(inputs, filters, 1)
-        self.middle = _normalised(filters, filters, 3, stride)
+        self.narrow = normalised(inputs, filters, 1)
+        self.middle = normalised(filters, filters, 3, stride)
         self.widen = nn.Sequential(OrderedDict(conv=convolution(filters, wide, 1), bn=nn.BatchNorm2d(wide)))
         self.shortcut: nn.Module = nn.Identity()
         if inputs != wide or stride > 1:
@@ -89,14 +82,14 @@ class Mixed(nn.Module):
     def __init__(self, inputs: int, filters: int, larger: tuple[tuple[int, int], tuple[int, int]]) -> None:
         super().__init__()
         narrow = filters // 2
-        self.single = _normalised(inputs, filters, 1)
-        self.square = nn.Sequential(_normalised(inputs, narrow, 1), _normalised(narrow, filters, 3))
+        self.single = normalised(inputs, filters, 1)
+        self.square = nn.Sequential(normalised(inputs, narrow, 1), normalised(narrow, filters, 3))
         self.large = nn.Sequential(
-            _normalised(inputs, narrow, 1),
-            _normalised(narrow, narrow, larger[0]),
-            _normalised(narrow, filters, larger[1]),
+            normalised(inputs, narrow, 1),
+            normalised(narrow, narrow, larger[0]),
+            normalised(narrow, filters, larger[1]),
         )
-        self.pooled = nn.Sequential(nn.AvgPool2d(3, 1, 1), _normalised(inputs, narrow, 1))
+        self.pooled = nn.Sequential(nn.AvgPool2d(3, 1, 1), normalised(inputs, narrow, 1))
 
     @property
     def filters(self) -> int:

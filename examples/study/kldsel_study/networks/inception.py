@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from kldsel_study.chain import Chain
+from kldsel_study.networks.blocks import normalised
 
 Size = tuple[int, int]
 # Filters and size of each convolution of a branch, in a row.
@@ -18,11 +20,13 @@ Branch = Sequence[tuple[int, Size]]
 _1, _3, _5, _1_3, _3_1, _1_7, _7_1 = (1, 1), (3, 3), (5, 5), (1, 3), (3, 1), (1, 7), (7, 1)
 
 
-def _normalised(inputs: int, filters: int, size: Size, stride: int = 1, same: bool = True) -> nn.Sequential:
-    """A convolution, batch normalisation, ReLU; without `same` the maps lose their border."""
-    padding = (size[0] // 2, size[1] // 2) if same else (0, 0)
-    conv = nn.Conv2d(inputs, filters, size, stride, padding, bias=False)
-    return nn.Sequential(OrderedDict(conv=conv, bn=nn.BatchNorm2d(filters, eps=1e-3), relu=nn.ReLU()))
+_normalised = partial(normalised, eps=1e-3)
+
+
+def _mean(inputs: int, filters: int) -> nn.Sequential:
+    """The mean of the surroundings, in which Keras leaves out what is beyond the border; then a 1 x 1 convolution."""
+    mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+    return nn.Sequential(OrderedDict(mean=mean, layer=_normalised(inputs, filters, _1)))
 
 
 def _branch(inputs: int, layers: Branch, stride: int = 1) -> nn.Sequential:
@@ -42,11 +46,7 @@ class Mixed(nn.Module):
         super().__init__()
         stride = 1 if pooled else 2
         self.branches = nn.ModuleList(_branch(inputs, one, stride) for one in branches)
-        # Keras leaves what is beyond the border out of the mean.
-        self.pool: nn.Module = nn.MaxPool2d(3, 2)
-        if pooled:
-            mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
-            self.pool = nn.Sequential(OrderedDict(mean=mean, layer=_normalised(inputs, pooled, _1)))
+        self.pool = _mean(inputs, pooled) if pooled else nn.MaxPool2d(3, 2)
         self.filters = sum(one[-1][0] for one in branches) + (pooled or inputs)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -80,8 +80,7 @@ class Expanded(nn.Module):
         self.single = _normalised(inputs, 320, _1)
         self.short = Forked(inputs, [(384, _1)])
         self.long = Forked(inputs, [(448, _1), (384, _3)])
-        mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
-        self.pool = nn.Sequential(OrderedDict(mean=mean, layer=_normalised(inputs, 192, _1)))
+        self.pool = _mean(inputs, 192)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, 2048, H, W)."""
