@@ -173,3 +173,9 @@ def test_inception_is_kerass():
         for step in steps:
             maps = step.eval()(maps)
     assert maps.shape == (1, 2048, 1, 1)
+
+
+def test_keras_leaves_the_border_out_of_the_mean():
+    ones = torch.ones(1, 5, 4, 4)
+    pool = inception.Expanded(5).pool
+    assert torch.equal(pool.mean(ones), ones)
