@@ -83,9 +83,9 @@ INLINE i64v is_near(f64v d) {
 }
 
 /* Whether any value is beyond where series serve. What is near does not depend on it. */
-INLINE int any_far(const f64v *d, int count) {
+INLINE int any_far(const f64v *d) {
   i64v near = is_near(d[0]);
-  for (int u = 1; u < count; u++) near &= is_near(d[u]);
+  for (int u = 1; u < TOGETHER; u++) near &= is_near(d[u]);
   int64_t all = near[0];
   for (int lane = 1; lane < WIDTH; lane++) all &= near[lane];
   return all == 0;
@@ -98,18 +98,18 @@ enum {
 };
 
 /* d^2/2 times a series, given from its highest term on; without the first of them where it is near. */
-INLINE void near_zero(const f64v *d, int count, int near, const double *terms, f64v *to) {
+INLINE void near_zero(const f64v *d, int near, const double *terms, f64v *to) {
   f64v series[TOGETHER];
   size_t first = near ? TERMS - NEAR_TERMS : 0;
-  for (int u = 0; u < count; u++) series[u] = every(terms[first]);
+  for (int u = 0; u < TOGETHER; u++) series[u] = every(terms[first]);
   for (size_t i = first + 1; i < TERMS; i++)
-    for (int u = 0; u < count; u++) series[u] = series[u] * d[u] + terms[i];
-  for (int u = 0; u < count; u++) to[u] = d[u] * d[u] * 0.5 * series[u];
+    for (int u = 0; u < TOGETHER; u++) series[u] = series[u] * d[u] + terms[i];
+  for (int u = 0; u < TOGETHER; u++) to[u] = d[u] * d[u] * 0.5 * series[u];
 }
 
 /* exp(v) - 1 - v. Near 0 the terms are 2 / k! from k = 20, or 12, down to 2; those left out are below 2^-58
  * of the sum. near: no value exceeds NEAR. */
-INLINE void excesses_of(const f64v *v, int count, int near, f64v *to) {
+INLINE void excesses_of(const f64v *v, int near, f64v *to) {
   static const double terms[TERMS] = {2.0 / 2432902008176640000.0,
                                       2.0 / 121645100408832000.0,
                                       2.0 / 6402373705728000,
@@ -129,16 +129,26 @@ INLINE void excesses_of(const f64v *v, int count, int near, f64v *to) {
                                       2.0 / 24,
                                       2.0 / 6,
                                       1.0};
-  near_zero(v, count, near, terms, to);
-  if (near || !any_far(v, count)) return;
+  near_zero(v, near, terms, to);
+  if (near || !any_far(v)) return;
   f64v densities[TOGETHER];
-  exponentials_of(v, count, densities);
-  for (int u = 0; u < count; u++) to[u] = choose(is_near(v[u]), to[u], densities[u] - 1.0 - v[u]);
+  exponentials_of(v, TOGETHER, densities);
+  for (int u = 0; u < TOGETHER; u++) to[u] = choose(is_near(v[u]), to[u], densities[u] - 1.0 - v[u]);
 }
 
-/* 1 - exp(d) + d exp(d), which is kldsel_divergence_term(d, 0). Near 0 the terms are 2 (k - 1) / k! from k =
- * 20, or 12, down to 2; those left out are below 2^-58 of the sum. */
-INLINE void crosses_of(const f64v *d, int count, int near, f64v *to) {
+/* 1 - exp(d) + d exp(d), which is kldsel_divergence_term(d, 0), as it is written: where d is not near 0. */
+INLINE void far_crosses_of(const f64v *d, f64v *to) {
+  f64v densities[TOGETHER];
+  exponentials_of(d, TOGETHER, densities);
+  for (int u = 0; u < TOGETHER; u++) {
+    f64v far = 1.0 - densities[u] + choose(densities[u] > 0, densities[u] * d[u], every(0.0));
+    to[u] = choose(is_near(d[u]), to[u], far);
+  }
+}
+
+/* The same for any d. Near 0 the terms are 2 (k - 1) / k! from k = 20 down to 2; those left out are below
+ * 2^-58 of the sum. */
+INLINE void crosses_of(const f64v *d, f64v *to) {
   static const double terms[TERMS] = {38.0 / 2432902008176640000.0,
                                       36.0 / 121645100408832000.0,
                                       34.0 / 6402373705728000,
@@ -158,14 +168,15 @@ INLINE void crosses_of(const f64v *d, int count, int near, f64v *to) {
                                       6.0 / 24,
                                       4.0 / 6,
                                       1.0};
-  near_zero(d, count, near, terms, to);
-  if (near || !any_far(d, count)) return;
-  f64v densities[TOGETHER];
-  exponentials_of(d, count, densities);
-  for (int u = 0; u < count; u++) {
-    f64v far = 1.0 - densities[u] + choose(densities[u] > 0, densities[u] * d[u], every(0.0));
-    to[u] = choose(is_near(d[u]), to[u], far);
-  }
+  near_zero(d, 0, terms, to);
+  if (any_far(d)) far_crosses_of(d, to);
+}
+
+/* The same from e = exp(v) - 1 - v, as v^2 - (1 - v) e. Near 0 that is v^2 less its half; at -1, where most
+ * cancels, 1 - 0.74. With e off by 3 u the result is off by less than 20 u. */
+INLINE void crosses_of_excesses(const f64v *v, int near, const f64v *excesses, f64v *to) {
+  for (int u = 0; u < TOGETHER; u++) to[u] = v[u] * v[u] - (1.0 - v[u]) * excesses[u];
+  if (!near && any_far(v)) far_crosses_of(v, to);
 }
 
 struct vector_sum {
@@ -192,41 +203,35 @@ INLINE double finish_sum(const struct lanes_sum *lanes) {
   return sum_value(&sum);
 }
 
-/* What is left past the last whole LANES, and which lanes of it count. */
-struct tail {
-  double x[LANES];
-  int64_t counts[LANES];
-};
-
-INLINE struct tail tail_of(const double *x, size_t n) {
-  struct tail tail = {{0}, {0}};
-  for (size_t i = 0; i < n; i++) {
-    tail.x[i] = x[i];
-    tail.counts[i] = -1;
-  }
-  return tail;
+/* What is left past the last whole vectors, padded with zeros. */
+INLINE void pad(const double *x, size_t n, double *to, size_t room) {
+  memset(to, 0, room * sizeof *to);
+  memcpy(to, x, n * sizeof *to);
 }
 
-INLINE i64v load_i64(const int64_t *at) {
-  i64v v;
-  memcpy(&v, at, sizeof v);
-  return v;
+/* Which lanes of what was padded count: those from the n-th before the middle on. */
+static const int64_t counting[2 * LANES_TOGETHER] = {
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+};
+
+INLINE f64v only_counting(f64v value, const int64_t *counts) {
+  i64v mask;
+  memcpy(&mask, counts, sizeof mask);
+  return (f64v)((i64v)value & mask);
 }
 
 enum {
   MOST_TERMS = 3
 };
 
-/* What is to be summed of each value: terms[u] from x[u]. */
-typedef void term_function(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]);
+/* What is to be summed of each value: terms[u] from x[u], for TOGETHER of them. */
+typedef void term_function(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]);
 
-INLINE void add_terms(term_function *term, int terms, const double *parameters, const double *x, int count,
-                      struct vector_sum *sum) {
-  f64v values[TOGETHER], to_add[TOGETHER][MOST_TERMS];
-  for (int u = 0; u < count; u++) values[u] = load_f64(x + (size_t)u * LANES);
-  term(values, count, parameters, to_add);
-  for (int u = 0; u < count; u++)
-    for (int s = 0; s < terms; s++) add_to(&sum[s], to_add[u][s]);
+INLINE void terms_at(term_function *term, const double *parameters, const double *x, f64v (*to)[MOST_TERMS]) {
+  f64v values[TOGETHER];
+  for (size_t u = 0; u < TOGETHER; u++) values[u] = load_f64(x + u * LANES);
+  term(values, parameters, to);
 }
 
 /* Sums of several terms at a time. Every sum of lanes that pad the last values is unchanged, as 0 is added.
@@ -234,17 +239,25 @@ INLINE void add_terms(term_function *term, int terms, const double *parameters, 
 INLINE void sum_terms(term_function *term, int terms, const double *parameters, const double *x, size_t n,
                       double *sums) {
   struct lanes_sum by_lane[MOST_TERMS];
-  size_t whole = n - n % LANES, grouped = n - n % LANES_TOGETHER;
-  struct tail tail = tail_of(x + whole, n - whole);
-  for (int lane = 0; lane < LANES; lane += WIDTH) {
+  size_t grouped = n - n % LANES_TOGETHER;
+  const int64_t *counts = counting + LANES_TOGETHER - (n - grouped);
+  double tail[LANES_TOGETHER];
+  if (grouped < n) pad(x + grouped, n - grouped, tail, LANES_TOGETHER);
+  for (size_t lane = 0; lane < LANES; lane += WIDTH) {
     struct vector_sum sum[MOST_TERMS] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
-    size_t i = (size_t)lane;
-    for (; i < grouped; i += LANES_TOGETHER) add_terms(term, terms, parameters, x + i, TOGETHER, sum);
-    for (; i < whole; i += LANES) add_terms(term, terms, parameters, x + i, 1, sum);
-    f64v value = load_f64(tail.x + lane), to_add[1][MOST_TERMS];
-    term(&value, 1, parameters, to_add);
+    f64v to_add[TOGETHER][MOST_TERMS];
+    for (size_t i = lane; i < grouped; i += LANES_TOGETHER) {
+      terms_at(term, parameters, x + i, to_add);
+      for (int u = 0; u < TOGETHER; u++)
+        for (int s = 0; s < terms; s++) add_to(&sum[s], to_add[u][s]);
+    }
+    if (grouped < n) {
+      terms_at(term, parameters, tail + lane, to_add);
+      for (size_t u = 0; u < TOGETHER; u++)
+        for (int s = 0; s < terms; s++)
+          add_to(&sum[s], only_counting(to_add[u][s], counts + u * LANES + lane));
+    }
     for (int s = 0; s < terms; s++) {
-      add_to(&sum[s], (f64v)((i64v)to_add[0][s] & load_i64(tail.counts + lane)));
       store_f64(by_lane[s].high + lane, sum[s].high);
       store_f64(by_lane[s].low + lane, sum[s].low);
     }
@@ -252,58 +265,57 @@ INLINE void sum_terms(term_function *term, int terms, const double *parameters, 
   for (int s = 0; s < terms; s++) sums[s] = finish_sum(&by_lane[s]);
 }
 
-INLINE void term_value(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+INLINE void term_value(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
-  for (int u = 0; u < count; u++) terms[u][0] = x[u];
+  for (int u = 0; u < TOGETHER; u++) terms[u][0] = x[u];
 }
 
-INLINE void term_exponential(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+INLINE void term_exponential(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
   f64v densities[TOGETHER];
-  exponentials_of(x, count, densities);
-  for (int u = 0; u < count; u++) terms[u][0] = densities[u];
+  exponentials_of(x, TOGETHER, densities);
+  for (int u = 0; u < TOGETHER; u++) terms[u][0] = densities[u];
 }
 
-INLINE void term_less_one(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+INLINE void term_less_one(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
   f64v less_one[TOGETHER];
-  exponentials_less_one_of(x, count, less_one);
-  for (int u = 0; u < count; u++) terms[u][0] = less_one[u];
+  exponentials_less_one_of(x, TOGETHER, less_one);
+  for (int u = 0; u < TOGETHER; u++) terms[u][0] = less_one[u];
 }
 
-INLINE void term_excess(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+INLINE void term_excess(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   (void)parameters;
   f64v excesses[TOGETHER];
-  excesses_of(x, count, 0, excesses);
-  for (int u = 0; u < count; u++) terms[u][0] = excesses[u];
+  excesses_of(x, 0, excesses);
+  for (int u = 0; u < TOGETHER; u++) terms[u][0] = excesses[u];
 }
 
-INLINE void term_uniform(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+INLINE void term_uniform(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   f64v d[TOGETHER], crosses[TOGETHER];
-  for (int u = 0; u < count; u++) d[u] = x[u] - parameters[0];
-  crosses_of(d, count, 0, crosses);
-  for (int u = 0; u < count; u++) terms[u][0] = crosses[u];
+  for (int u = 0; u < TOGETHER; u++) d[u] = x[u] - parameters[0];
+  crosses_of(d, crosses);
+  for (int u = 0; u < TOGETHER; u++) terms[u][0] = crosses[u];
 }
 
-INLINE void spread_terms(const f64v *x, int count, int near, const double *parameters,
-                         f64v (*terms)[MOST_TERMS]) {
+INLINE void spread_terms(const f64v *x, int near, const double *parameters, f64v (*terms)[MOST_TERMS]) {
   f64v v[TOGETHER], excesses[TOGETHER], crosses[TOGETHER];
-  for (int u = 0; u < count; u++) v[u] = (x[u] - parameters[0]) / parameters[1];
-  excesses_of(v, count, near, excesses);
-  crosses_of(v, count, near, crosses);
-  for (int u = 0; u < count; u++) {
+  for (int u = 0; u < TOGETHER; u++) v[u] = (x[u] - parameters[0]) / parameters[1];
+  excesses_of(v, near, excesses);
+  crosses_of_excesses(v, near, excesses, crosses);
+  for (int u = 0; u < TOGETHER; u++) {
     terms[u][0] = v[u];
     terms[u][1] = excesses[u];
     terms[u][2] = crosses[u];
   }
 }
 
-INLINE void term_spread(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
-  spread_terms(x, count, 0, parameters, terms);
+INLINE void term_spread(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  spread_terms(x, 0, parameters, terms);
 }
 
-INLINE void term_spread_near(const f64v *x, int count, const double *parameters, f64v (*terms)[MOST_TERMS]) {
-  spread_terms(x, count, 1, parameters, terms);
+INLINE void term_spread_near(const f64v *x, const double *parameters, f64v (*terms)[MOST_TERMS]) {
+  spread_terms(x, 1, parameters, terms);
 }
 
 static double sum(const double *x, size_t n) {
@@ -358,9 +370,10 @@ static void exponentials(const double *x, size_t n, double *to) {
   }
   for (; i < whole; i += WIDTH) store_f64(to + i, exponential(load_f64(x + i)));
   if (whole == n) return;
-  struct tail tail = tail_of(x + whole, n - whole);
-  store_f64(tail.x, exponential(load_f64(tail.x)));
-  memcpy(to + whole, tail.x, (n - whole) * sizeof *to);
+  double tail[WIDTH];
+  pad(x + whole, n - whole, tail, WIDTH);
+  store_f64(tail, exponential(load_f64(tail)));
+  memcpy(to + whole, tail, (n - whole) * sizeof *to);
 }
 
 static void range(const double *x, size_t n, double *lowest, double *highest) {

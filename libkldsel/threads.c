@@ -111,6 +111,7 @@ void kldsel_team_run(struct team *team, int32_t threads, size_t tasks, task_func
 void kldsel_team_end(struct team *team) {
   pthread_mutex_lock(&team->mutex);
   team->ending = 1;
+  team->round++; /* for those that look for it */
   pthread_cond_broadcast(&team->changed);
   pthread_mutex_unlock(&team->mutex);
   for (size_t i = 0; i < team->helpers; i++) pthread_join(team->helper[i], NULL);
