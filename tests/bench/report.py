@@ -159,6 +159,16 @@ def floor_text(records: list[dict]) -> str:
     return markdown(["layers", "dtype", "layout", *head], rows, 3)
 
 
+def reading_text(records: list[dict]) -> str:
+    """Return how fast weights were read, where starting threads is no part of it."""
+    long = [one for one in records if one["bytes"] >= 32 << 20]
+    parts = []
+    for count in sorted({one["threads"] for one in long}):
+        rates = [one["bytes"] / one["floor"]["median"] / 1e9 for one in long if one["threads"] == count]
+        parts.append(f"{min(rates):.0f} to {max(rates):.0f} GB/s on {threads_text(count)}")
+    return " and at ".join(parts)
+
+
 def growth_text(results: dict) -> str:
     """Return the exponents."""
     rows = [
@@ -276,6 +286,7 @@ def page(results: dict) -> str:
         "weights": weights_text(results),
         "cached": cached_text(results),
         "floor": floor_text([*results["floor"], *results["big"]]),
+        "reading": reading_text([*results["floor"], *results["big"]]),
         "growth": growth_text(results),
         "levels": levels_text(results),
         "memory": memory_text(results),
