@@ -80,6 +80,16 @@ def test_a_run_learns_and_can_be_repeated_whatever_ran_before(workbench):
     assert (fresh.correct, fresh.loss) == (first.correct, first.loss)
 
 
+def test_of_many_images_less_is_kept_and_the_outcome_is_the_same(workbench, monkeypatch):
+    keys = [_key(layers) for layers in ("5", "3+7", "none", "all", "5")]
+    few = [workbench.run(key) for key in keys]
+    monkeypatch.setattr(training, "MOST_KEPT", 39)
+    fresh = Workbench(SOURCE, "stripes")
+    many = [fresh.run(key) for key in keys]
+    assert [(one.correct, one.loss) for one in many] == [(one.correct, one.loss) for one in few]
+    assert len(fresh.drawn(keys[0]).into_step) == 1
+
+
 def test_search_and_test_are_judged_by_their_own_images(workbench):
     assert workbench.run(_key("none", part="search")).judged == 30
     assert workbench.run(_key("none")).judged == 60

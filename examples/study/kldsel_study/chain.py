@@ -59,3 +59,15 @@ def inputs_of_steps(chain: Chain, images: Tensor, batch: int = 250) -> list[Tens
                 now = step(now)
                 parts[at + 1].append(now)
     return [torch.cat(one) for one in parts]
+
+
+def inputs_of_step(chain: Chain, images: Tensor, at: int, batch: int = 250) -> Tensor:
+    """What goes into one of them, or if `at` is their number into the head."""
+
+    def below(piece: Tensor) -> Tensor:
+        for step in chain.steps[:at]:
+            piece = step(piece)
+        return piece
+
+    with torch.no_grad():
+        return torch.cat([below(piece) for piece in images.split(batch)])

@@ -30,13 +30,13 @@ def relative_norms(workbench: Workbench, key: Key) -> list[float]:
     """
     workbench.run(key)
     chain = workbench.chain
-    inputs, labels = workbench.drawn(key)
+    drawn = workbench.drawn(key)
     sums = dict.fromkeys(workbench.names, 0.0)
-    batches = torch.arange(len(labels)).split(BATCH)
+    batches = torch.arange(len(drawn.labels)).split(BATCH)
     with kldsel.freeze(chain, workbench.names, head="head"):
         for batch in batches:
             chain.zero_grad()
-            functional.cross_entropy(chain(inputs[0][batch]), labels[batch]).backward()
+            functional.cross_entropy(chain(drawn.images[batch]), drawn.labels[batch]).backward()
             for name in workbench.names:
                 weight = chain.get_parameter(name)
                 assert weight.grad is not None

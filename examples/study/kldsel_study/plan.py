@@ -20,6 +20,11 @@ PARTS = ("alone", "count", "references", "budget")
 and granularity; equal numbers of weights."""
 
 
+PASSES = {200: 10, 1000: 4, 5000: 2, 59500: 1}
+"""How often each training image is seen, by how many there are. 59500 are all that MNIST and Fashion-MNIST have
+beside those to validate by."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A network, what it is fine-tuned to, and on how many images."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import kldsel
 import torch
@@ -13,14 +14,24 @@ from torch import Tensor
 from torch.nn import functional
 
 from kldsel_study import images, targets
-from kldsel_study.chain import Chain, inputs_of_steps
+from kldsel_study.chain import Chain, inputs_of_step, inputs_of_steps
 from kldsel_study.networks import Source
+from kldsel_study.plan import PASSES
 from kldsel_study.results import Key, Outcome, read_layers
 
 BATCH = 20
 MOMENTUM = 0.9
-PASSES = {200: 10, 1000: 4, 5000: 2}
-"""How often each training image is seen, by how many there are."""
+MOST_KEPT = 5000
+"""Of more images what goes into one step is kept at a time."""
+
+
+@dataclass
+class Inputs:
+    """Images, their classes, and what goes into steps of the pretrained network for them."""
+
+    images: Tensor
+    labels: Tensor
+    into_step: dict[int, Tensor]
 
 
 class Workbench:
@@ -40,23 +51,27 @@ class Workbench:
         self.names = self.chain.layers()
         self._pretrained = {name: one.clone() for name, one in self.chain.steps.state_dict().items()}
         self._draws = draws
-        self._kept: OrderedDict[object, tuple[list[Tensor], Tensor]] = OrderedDict()
+        self._kept: OrderedDict[object, Inputs] = OrderedDict()
 
-    def _inputs(self, name: object, part: Callable[[], targets.Part]) -> tuple[list[Tensor], Tensor]:
+    def _inputs(self, name: object, part: Callable[[], targets.Part]) -> Inputs:
         if name not in self._kept:
             made = part()
             pixels = images.prepare(made.images, self.source).contiguous(memory_format=self._format)
-            self._kept[name] = inputs_of_steps(self.chain, pixels), torch.from_numpy(made.labels)
+            few = len(pixels) <= MOST_KEPT
+            into_step = dict(enumerate(inputs_of_steps(self.chain, pixels))) if few else {}
+            self._kept[name] = Inputs(pixels, torch.from_numpy(made.labels), into_step)
             draws = [one for one in self._kept if isinstance(one, tuple)]
             for old in draws[: max(0, len(draws) - self._draws)]:
                 del self._kept[old]
         return self._kept[name]
 
-    def drawn(self, key: Key) -> tuple[list[Tensor], Tensor]:
-        """What goes into each step of the pretrained network for the images that a run trains on, and their classes.
+    def _into(self, inputs: Inputs, step: int) -> Tensor:
+        if step not in inputs.into_step:
+            inputs.into_step = {step: inputs_of_step(self.chain, inputs.images, step)}
+        return inputs.into_step[step]
 
-        The network must be as pretrained, or the images those of the last run.
-        """
+    def drawn(self, key: Key) -> Inputs:
+        """Those that a run trains on. The network must be as pretrained, or the images those of the last run."""
         which = (key.images, key.seed)
         return self._inputs(which, lambda: self.target.draw(*which))
 
@@ -69,17 +84,18 @@ class Workbench:
         self._restore()
         layers = [self.names[at] for at in read_layers(key.layers, len(self.names))]
         first = self.chain.cut(layers)
-        inputs, labels = self.drawn(key)
+        drawn = self.drawn(key)
         part = self.target.validation if key.part == "search" else self.target.test
         # Before training, while the network is as pretrained.
-        judged, answers = self._inputs(key.part, lambda: part)
+        inputs = self._into(drawn, first)
+        judged = self._inputs(key.part, lambda: part)
         started = time.process_time()
         with kldsel.freeze(self.chain, layers, head="head") as frozen:
-            loss = self._train(inputs[first], labels, first, key)
+            loss = self._train(inputs, drawn.labels, first, key)
         seconds = time.process_time() - started
         head = sum(one.numel() for one in self.chain.head.parameters())
-        correct = self._correct(judged[first], answers, first)
-        return Outcome(frozen.after - head, correct, len(answers), loss, seconds)
+        correct = self._correct(self._into(judged, first), judged.labels, first)
+        return Outcome(frozen.after - head, correct, len(judged.labels), loss, seconds)
 
     def _train(self, inputs: Tensor, labels: Tensor, first: int, key: Key) -> float:
         chosen = [one for one in self.chain.parameters() if one.requires_grad]
