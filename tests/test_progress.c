@@ -183,6 +183,26 @@ START_TEST(linear_work_is_told_chunk_by_chunk) {
 }
 END_TEST
 
+/* A layer large enough for all threads may be one chunk, which the caller works on alone, and tells of. */
+START_TEST(a_layer_of_one_chunk_is_told_on_several_threads) {
+  enum {
+    FILTERS = 16,
+    ELEMENTS = 1 << 14
+  };
+  static double weights[FILTERS * ELEMENTS];
+  for (int i = 0; i < FILTERS * ELEMENTS; i++) weights[i] = i % 7 - 3.25;
+  kldsel_tensor *tensor = matrix_view(weights, FILTERS, ELEMENTS);
+  struct progress seen = {.caller = pthread_self()};
+  set_int(KLDSEL_OPTION_THREADS, 2);
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  kldsel_profile_free(profile_of(tensor));
+  assert_progress(&seen, FILTERS * ELEMENTS);
+  ck_assert_uint_eq(seen.calls, 2);
+  ck_assert_uint_gt(seen.before, 0);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 /* A lone layer's cosine matrices take several tiles for each sign; each tile is told, so each can be
  * cancelled. */
 START_TEST(quadratic_work_is_told_tile_by_tile) {
@@ -254,6 +274,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, many_are_as_one_by_one);
   tcase_add_test(tests, progress_counts_all_work);
   tcase_add_loop_test(tests, linear_work_is_told_chunk_by_chunk, 0, 4);
+  tcase_add_test(tests, a_layer_of_one_chunk_is_told_on_several_threads);
   tcase_add_test(tests, quadratic_work_is_told_tile_by_tile);
   tcase_add_test(tests, cancel_at_every_callback);
   return suite;
