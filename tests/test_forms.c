@@ -117,6 +117,16 @@ START_TEST(chunks_agree) {
 }
 END_TEST
 
+/* By kernel, several blocks of filters of 2^12 weights in each chunk, the last one shorter: slices of one
+ * weight, and of several. */
+START_TEST(blocks_agree) {
+  static const struct shape shapes[] = {{40, 200, 1}, {21, 60, 9}};
+  for (size_t s = 0; s < COUNT(shapes); s++)
+    for (int form = 0; form < FORMS; form++)
+      check_form(&shapes[s], KLDSEL_DTYPE_F32, (enum form)form, 551 + s);
+}
+END_TEST
+
 /* Sizes at either side of a tile (1024), and of a chunk of lines. */
 START_TEST(large_sizes_agree) {
   static const struct shape shapes[] = {
@@ -134,6 +144,7 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("forms");
   TCase *tests = add_case(suite, "definition");
   tcase_add_loop_test(tests, small_sizes_agree, 0, KLDSEL_DTYPE_I8);
+  tcase_add_test(tests, blocks_agree);
   tcase_add_loop_test(tests, chunks_agree, 0, FORMS);
   tcase_add_loop_test(tests, large_sizes_agree, 0, KLDSEL_DTYPE_I8);
   return suite;
