@@ -46,8 +46,8 @@ static void *help(void *argument) {
   for (size_t seen = 0;;) {
     look_for(&team->round, seen + 1);
     pthread_mutex_lock(&team->mutex);
-    while (team->round == seen && !team->ending) pthread_cond_wait(&team->changed, &team->mutex);
-    int takes_part = team->round != seen && worker < team->limit, ending = team->ending;
+    while (team->round == seen) pthread_cond_wait(&team->changed, &team->mutex);
+    int takes_part = worker < team->limit, ending = team->ending;
     seen = team->round;
     pthread_mutex_unlock(&team->mutex);
     if (ending) return NULL;
@@ -111,7 +111,7 @@ void kldsel_team_run(struct team *team, int32_t threads, size_t tasks, task_func
 void kldsel_team_end(struct team *team) {
   pthread_mutex_lock(&team->mutex);
   team->ending = 1;
-  team->round++; /* for those that look for it */
+  team->round++; /* what helpers look at */
   pthread_cond_broadcast(&team->changed);
   pthread_mutex_unlock(&team->mutex);
   for (size_t i = 0; i < team->helpers; i++) pthread_join(team->helper[i], NULL);

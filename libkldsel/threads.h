@@ -28,7 +28,7 @@ struct team {
   atomic_int_least32_t next_worker;
   pthread_mutex_t mutex; /* held to change the rest, but for next_task */
   pthread_cond_t changed;
-  atomic_size_t round;   /* the number of runs */
+  atomic_size_t round;   /* the number of runs, one more at the end */
   atomic_size_t working; /* helpers that have not finished the round */
   int ending;
   int32_t limit; /* workers of the round */

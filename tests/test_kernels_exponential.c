@@ -213,30 +213,39 @@ START_TEST(sums_are_accurate) {
 }
 END_TEST
 
-/* Values that are far from their center, so that their sum is no rounding error: it adds to what was there,
- * and each value errs by two roundings. */
+/* Values that are far from their center, so that their sum is no rounding error, and what pads them is not 0:
+ * it adds to what was there. Each value errs by two roundings, which the other two terms have up to v + 2
+ * times: v (exp(v) - 1) / (exp(v) - 1 - v) and v^2 exp(v) / (1 - exp(v) + v exp(v)) are no more. */
 START_TEST(spreads_add_up) {
   double x[MOST];
   for (size_t n = 1; n <= MOST; n++) {
     draw(x, n, 0.3);
     const double center = -1, temperature = 0.7;
-    wide values = 1, magnitudes = 1;
+    wide values = 1, excess = 1, cross = 1, magnitudes = 1, highest = 0;
     for (size_t i = 0; i < n; i++) {
-      wide value = ((wide)x[i] - (wide)center) / (wide)temperature;
+      wide value = ((wide)x[i] - (wide)center) / (wide)temperature, one_excess, one_cross;
+      reference(value, &one_excess, &one_cross);
       values += value;
+      excess += one_excess;
+      cross += one_cross;
       magnitudes += wide_absolute(value);
+      if (wide_absolute(value) > highest) highest = wide_absolute(value);
     }
+    double units = 24 + 2 * ((double)highest + 2);
     for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++) {
-      struct spread spread = {.values = 1};
+      struct spread spread = {1, 1, 1};
       kernels(level)->spread(x, n, center, temperature, &spread);
       ck_assert_double_le((double)wide_absolute((wide)spread.values - values),
                           2 * DBL_EPSILON * (double)magnitudes);
+      check_sum(spread.excess, excess, units, "far exp(v) - 1 - v", n, 0.3);
+      check_sum(spread.cross, cross, units, "far v exp(v) - exp(v) + 1", n, 0.3);
     }
   }
 }
 END_TEST
 
-/* What three sums of so many values of up to that width from the center are off by, at every level. */
+/* The three sums of values of up to that width, at every level. Terms of the third are off by less than 20 u
+ * (kernels_exponential.c), of the second by 3. */
 static void check_spread(int near, const double *x, size_t n, double width) {
   wide values = 0, excess = 0, cross = 0, magnitudes = 0;
   for (size_t i = 0; i < n; i++) {
@@ -270,7 +279,8 @@ START_TEST(spreads_are_accurate) {
       draw(x, n, 1);
       for (size_t i = 0; i < n; i++) x[i] = i == 0 ? -widths[w] : i == 1 ? widths[w] : widths[w] * tanh(x[i]);
       for (int below = 0; below < 2; below++) {
-        for (size_t i = 0; below && i < n; i++) x[i] = -fabs(x[i]);
+        if (below)
+          for (size_t i = 0; i < n; i++) x[i] = -fabs(x[i]);
         check_spread(0, x, n, widths[w]);
         if (widths[w] <= NEAR) check_spread(1, x, n, widths[w]);
       }

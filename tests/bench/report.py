@@ -160,7 +160,7 @@ def floor_text(records: list[dict]) -> str:
 
 
 def reading_text(records: list[dict]) -> str:
-    """Return how fast weights were read, where starting threads is no part of it."""
+    """Return how fast weights were read, where starting threads is a small part of it."""
     long = [one for one in records if one["bytes"] >= 32 << 20]
     parts = []
     for count in sorted({one["threads"] for one in long}):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kldsel_study import images, targets, training
-from kldsel_study.chain import inputs_of_steps
+from kldsel_study.chain import inputs_of_step, inputs_of_steps
 from kldsel_study.networks import SOURCES, inception
 from kldsel_study.networks.darknet import build as build_darknet
 from kldsel_study.networks.resnet import Block
@@ -51,6 +51,7 @@ def test_kept_inputs_give_what_the_whole_network_gives():
         for first, inputs in enumerate(kept):
             # The same operations on the same numbers; batches of another size may be summed in another order.
             torch.testing.assert_close(chain(inputs, first), whole, rtol=1e-4, atol=1e-4)
+            assert torch.equal(inputs_of_step(chain, pixels, first, batch=4), inputs)
     assert len(kept) == len(chain.steps) + 1
 
 

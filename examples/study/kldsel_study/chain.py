@@ -70,4 +70,4 @@ def inputs_of_step(chain: Chain, images: Tensor, at: int, batch: int = 250) -> T
         return piece
 
     with torch.no_grad():
-        return torch.cat([below(piece) for piece in images.split(batch)])
+        return torch.cat([below(piece) for piece in images.split(batch)]) if at > 0 else images

@@ -48,7 +48,10 @@ class Target:
     test: Part
 
     def draw(self, count: int, seed: int) -> Part:
-        """Training images, equally many of each class (or all but one more), another draw for each seed."""
+        """Training images, another draw for each seed; all that there are in another order.
+
+        Equally many of each class, or all but one more, as long as there are so many.
+        """
         random = np.random.default_rng([seed, count])
         order = random.permutation(len(self.pool.labels))
         labels = self.pool.labels[order]
@@ -127,6 +130,13 @@ READERS: dict[str, tuple[int, Callable[[], tuple[Part, Part]]]] = {
     "fashion": (10, _fashion),
 }
 """Classes, and how to read the training and test images."""
+POOLS = {
+    "cifar10": 50000 - VALIDATION_IMAGES,
+    "cifar100": 15000 - VALIDATION_IMAGES,
+    "mnist": 60000 - VALIDATION_IMAGES,
+    "fashion": 60000 - VALIDATION_IMAGES,
+}
+"""Images to train on."""
 
 
 @lru_cache(maxsize=1)

@@ -22,7 +22,7 @@ from kldsel_study.results import Key, Outcome, read_layers
 BATCH = 20
 MOMENTUM = 0.9
 MOST_KEPT = 5000
-"""Of more images what goes into one step is kept at a time."""
+"""What goes into every step is kept up to so many images; of more, what goes into one step."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Inputs:
 
 
 class Workbench:
-    """A network and a target, with what goes into every step kept for the images in use.
+    """A network and a target, with what goes into its steps kept for the images in use.
 
     Below the first trained layer nothing changes, so a run starts at that layer's step. Batch normalisation keeps
     its pretrained statistics and factors in every run, as `kldsel.freeze()` does by default.
@@ -58,20 +58,21 @@ class Workbench:
             made = part()
             pixels = images.prepare(made.images, self.source).contiguous(memory_format=self._format)
             few = len(pixels) <= MOST_KEPT
+            draws = [one for one in self._kept if isinstance(one, tuple)]
+            for old in draws[: max(0, len(draws) + 1 - self._draws) if few else len(draws)]:
+                del self._kept[old]
             into_step = dict(enumerate(inputs_of_steps(self.chain, pixels))) if few else {}
             self._kept[name] = Inputs(pixels, torch.from_numpy(made.labels), into_step)
-            draws = [one for one in self._kept if isinstance(one, tuple)]
-            for old in draws[: max(0, len(draws) - self._draws)]:
-                del self._kept[old]
         return self._kept[name]
 
     def _into(self, inputs: Inputs, step: int) -> Tensor:
         if step not in inputs.into_step:
-            inputs.into_step = {step: inputs_of_step(self.chain, inputs.images, step)}
+            inputs.into_step.clear()
+            inputs.into_step[step] = inputs_of_step(self.chain, inputs.images, step)
         return inputs.into_step[step]
 
     def drawn(self, key: Key) -> Inputs:
-        """Those that a run trains on. The network must be as pretrained, or the images those of the last run."""
+        """The images that a run trains on. The network must be as pretrained, or the images those of the last run."""
         which = (key.images, key.seed)
         return self._inputs(which, lambda: self.target.draw(*which))
 
@@ -87,14 +88,14 @@ class Workbench:
         drawn = self.drawn(key)
         part = self.target.validation if key.part == "search" else self.target.test
         # Before training, while the network is as pretrained.
-        inputs = self._into(drawn, first)
         judged = self._inputs(key.part, lambda: part)
+        train_on, judge_by = self._into(drawn, first), self._into(judged, first)
         started = time.process_time()
         with kldsel.freeze(self.chain, layers, head="head") as frozen:
-            loss = self._train(inputs, drawn.labels, first, key)
+            loss = self._train(train_on, drawn.labels, first, key)
         seconds = time.process_time() - started
         head = sum(one.numel() for one in self.chain.head.parameters())
-        correct = self._correct(self._into(judged, first), judged.labels, first)
+        correct = self._correct(judge_by, judged.labels, first)
         return Outcome(frozen.after - head, correct, len(judged.labels), loss, seconds)
 
     def _train(self, inputs: Tensor, labels: Tensor, first: int, key: Key) -> float:

@@ -13,17 +13,18 @@ from kldsel_study import scores
 from kldsel_study.networks import SOURCES
 from kldsel_study.plan import Cell, layer_sets, missing, rates_of, seeds_of, total
 from kldsel_study.results import Key, Runs, name_layers
+from kldsel_study.targets import POOLS
 from kldsel_study.training import Workbench
 
 
 def cells(options: argparse.Namespace) -> list[Cell]:
-    """What is asked for, without the targets that networks were trained on."""
+    """What is asked for, without the targets that networks were trained on or that have not so many images."""
     return [
         Cell(network, target, images)
         for network in options.networks
         for images in options.images
         for target in options.targets
-        if SOURCES[network].dataset != target
+        if SOURCES[network].dataset != target and images <= POOLS[target]
     ]
 
 
