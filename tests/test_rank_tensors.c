@@ -282,7 +282,8 @@ START_TEST(rank_tensors_refuses) {
   const double bad[] = {1, 2, (double)INFINITY, 4};
   kldsel_tensor *infinite = matrix_view(bad, 2, 2);
   kldsel_tensor *list[] = {three[0], three[1], three[2]}, *holes[] = {three[0], NULL, three[1]};
-  kldsel_tensor *worse[] = {three[0], infinite}, *given[] = {NULL, infinite, NULL};
+  kldsel_tensor *worse[] = {three[0], infinite}, *given[] = {NULL, infinite, NULL},
+                *first_given[] = {infinite, NULL, NULL};
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors is NULL", NULL, 3, NULL, NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", list, 0, NULL, NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "tensors[1] is NULL", holes, 2, NULL, NULL);
@@ -296,6 +297,7 @@ START_TEST(rank_tensors_refuses) {
   TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "given is NULL, but REFERENCE is given", list, 3, NULL,
                   NULL);
   TENSORS_REFUSED(KLDSEL_ERROR_NOT_FINITE, "given[1]: weight at [1, 0] is inf", list, 3, given, NULL);
+  TENSORS_REFUSED(KLDSEL_ERROR_NOT_FINITE, "given[0]: weight at [1, 0] is inf", list, 3, first_given, NULL);
   /* Other measures do not read what is given. */
   set_int(KLDSEL_OPTION_MEASURE, KLDSEL_MEASURE_COSINE);
   kldsel_ranking *ranking = NULL;

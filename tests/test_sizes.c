@@ -163,6 +163,22 @@ START_TEST(shapes_of_every_size) {
 }
 END_TEST
 
+/* Up to the largest extent that is taken memory alone is what lacks. */
+START_TEST(the_largest_extent_is_tried) {
+  const int64_t most = INT64_C(1) << (LOG_ADDRESSES == 63 ? 48 : 26);
+  const int64_t shapes[][3] = {{2, most, 1}, {2, most + 1, 1}, {most + 1, 2, 1}};
+  test_memory.limit = LIMIT;
+  for (size_t s = 0; s < COUNT(shapes); s++) {
+    kldsel_tensor *tensor;
+    assert_ok(view_of(3, shapes[s], &tensor));
+    EXPECT_NOTHING_MADE(kldsel_profile, s == 0 ? KLDSEL_ERROR_OUT_OF_MEMORY : KLDSEL_ERROR_TOO_LARGE,
+                        shapes[s], kldsel_profile_create(tensor, test_options, &out));
+    kldsel_tensor_free(tensor);
+  }
+  test_memory.limit = 0;
+}
+END_TEST
+
 /* Axes are merged where one stride serves both; what the inner one spans may be more than a stride can be.
  * The call has no memory, so it never reads so far away. */
 START_TEST(axes_that_span_more_than_memory) {
@@ -339,6 +355,7 @@ Suite *test_suite(void) {
   Suite *suite = suite_create("sizes");
   TCase *tests = add_case(suite, "shapes");
   tcase_add_test(tests, shapes_of_every_size);
+  tcase_add_test(tests, the_largest_extent_is_tried);
   tcase_add_test(tests, axes_that_span_more_than_memory);
   tcase_add_test(tests, more_filters_than_a_distribution_has_steps);
   tests = add_case(suite, "counts");
