@@ -84,8 +84,8 @@ INLINE i64v is_near(f64v d) {
 
 /* Whether any value is beyond where series serve. What is near does not depend on it. */
 INLINE int any_far(const f64v *d) {
-  i64v near = is_near(d[0]);
-  for (int u = 1; u < TOGETHER; u++) near &= is_near(d[u]);
+  i64v near = ~(i64v){0};
+  for (int u = 0; u < TOGETHER; u++) near &= is_near(d[u]);
   int64_t all = near[0];
   for (int lane = 1; lane < WIDTH; lane++) all &= near[lane];
   return all == 0;
