@@ -62,7 +62,7 @@ def inputs_of_steps(chain: Chain, images: Tensor, batch: int = 250) -> list[Tens
 
 
 def inputs_of_step(chain: Chain, images: Tensor, at: int, batch: int = 250) -> Tensor:
-    """What goes into one of them, or if `at` is their number into the head."""
+    """What goes into step `at` for all images, or into the head if `at` is the number of steps."""
 
     def below(piece: Tensor) -> Tensor:
         for step in chain.steps[:at]:
