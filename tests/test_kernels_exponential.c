@@ -172,6 +172,19 @@ static void reference(wide v, wide *excess, wide *cross) {
   }
 }
 
+struct wide_spread {
+  wide values, excess, cross, magnitudes;
+};
+
+static void add_wide(struct wide_spread *sums, wide value) {
+  wide excess, cross;
+  reference(value, &excess, &cross);
+  sums->values += value;
+  sums->excess += excess;
+  sums->cross += cross;
+  sums->magnitudes += wide_absolute(value);
+}
+
 /* A compensated sum of terms of one sign is as good as its terms: these few units each, and u for the sum. */
 static void check_sum(double got, wide want, double units, const char *what, size_t n, double spread) {
   double error = (double)wide_absolute((wide)got - want), bound = units * DBL_EPSILON / 2 * (double)want;
@@ -184,28 +197,23 @@ START_TEST(sums_are_accurate) {
   for (size_t n = 1; n <= MOST; n++)
     for (size_t s = 0; s < COUNT(spreads); s++) {
       draw(x, n, spreads[s]);
-      wide exponentials = 0, excess = 0, terms = 0, magnitudes = 0, values = 0;
+      wide exponentials = 0;
+      struct wide_spread want = {0};
       double lowest = x[0], highest = x[0], got_lowest, got_highest;
       for (size_t i = 0; i < n; i++) {
-        wide one_excess, one_term;
-        wide one = (wide)x[i];
-        reference(one, &one_excess, &one_term);
-        exponentials += wide_exponential(one);
-        excess += one_excess;
-        terms += one_term;
-        values += one;
-        magnitudes += wide_absolute(one);
+        exponentials += wide_exponential((wide)x[i]);
+        add_wide(&want, (wide)x[i]);
         lowest = fmin(lowest, x[i]);
         highest = fmax(highest, x[i]);
       }
       const struct exponential_kernels *k = kernels(kldsel_cpu_level());
       check_sum(k->sum_exponentials(x, n), exponentials, 4, "exp", n, spreads[s]);
       /* exp(1) - 1 - 1 is 0.7 with an error of 1.25 units of exp(1), 4 u, and so on. */
-      check_sum(k->sum_excess(x, n), excess, 24, "exp(v) - 1 - v", n, spreads[s]);
-      check_sum(k->sum_uniform_terms(x, n, 0), terms, 24, "v exp(v) - exp(v) + 1", n, spreads[s]);
-      ck_assert_double_le((double)wide_absolute((wide)k->sum(x, n) - values),
-                          2 * DBL_EPSILON * (double)wide_absolute(values) +
-                              64 * 0x1p-106 * (double)magnitudes);
+      check_sum(k->sum_excess(x, n), want.excess, 24, "exp(v) - 1 - v", n, spreads[s]);
+      check_sum(k->sum_uniform_terms(x, n, 0), want.cross, 24, "v exp(v) - exp(v) + 1", n, spreads[s]);
+      ck_assert_double_le((double)wide_absolute((wide)k->sum(x, n) - want.values),
+                          2 * DBL_EPSILON * (double)wide_absolute(want.values) +
+                              64 * 0x1p-106 * (double)want.magnitudes);
       k->range(x, n, &got_lowest, &got_highest);
       ck_assert_double_eq(got_lowest, lowest);
       ck_assert_double_eq(got_highest, highest);
@@ -221,24 +229,21 @@ START_TEST(spreads_add_up) {
   for (size_t n = 1; n <= MOST; n++) {
     draw(x, n, 0.3);
     const double center = -1, temperature = 0.7;
-    wide values = 1, excess = 1, cross = 1, magnitudes = 1, highest = 0;
+    struct wide_spread want = {1, 1, 1, 1};
+    wide highest = 0;
     for (size_t i = 0; i < n; i++) {
-      wide value = ((wide)x[i] - (wide)center) / (wide)temperature, one_excess, one_cross;
-      reference(value, &one_excess, &one_cross);
-      values += value;
-      excess += one_excess;
-      cross += one_cross;
-      magnitudes += wide_absolute(value);
+      wide value = ((wide)x[i] - (wide)center) / (wide)temperature;
+      add_wide(&want, value);
       if (wide_absolute(value) > highest) highest = wide_absolute(value);
     }
     double units = 24 + 2 * ((double)highest + 2);
     for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++) {
       struct spread spread = {1, 1, 1};
       kernels(level)->spread(x, n, center, temperature, &spread);
-      ck_assert_double_le((double)wide_absolute((wide)spread.values - values),
-                          2 * DBL_EPSILON * (double)magnitudes);
-      check_sum(spread.excess, excess, units, "far exp(v) - 1 - v", n, 0.3);
-      check_sum(spread.cross, cross, units, "far v exp(v) - exp(v) + 1", n, 0.3);
+      ck_assert_double_le((double)wide_absolute((wide)spread.values - want.values),
+                          2 * DBL_EPSILON * (double)want.magnitudes);
+      check_sum(spread.excess, want.excess, units, "far exp(v) - 1 - v", n, 0.3);
+      check_sum(spread.cross, want.cross, units, "far v exp(v) - exp(v) + 1", n, 0.3);
     }
   }
 }
@@ -247,15 +252,8 @@ END_TEST
 /* The three sums of values of up to that width, at every level. Terms of the third are off by less than 20 u
  * (kernels_exponential.c), of the second by 3. */
 static void check_spread(int near, const double *x, size_t n, double width) {
-  wide values = 0, excess = 0, cross = 0, magnitudes = 0;
-  for (size_t i = 0; i < n; i++) {
-    wide one_excess, one_cross;
-    reference((wide)x[i], &one_excess, &one_cross);
-    values += (wide)x[i];
-    magnitudes += wide_absolute((wide)x[i]);
-    excess += one_excess;
-    cross += one_cross;
-  }
+  struct wide_spread want = {0};
+  for (size_t i = 0; i < n; i++) add_wide(&want, (wide)x[i]);
   struct spread first = {0};
   for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++) {
     struct spread spread = {0};
@@ -263,10 +261,11 @@ static void check_spread(int near, const double *x, size_t n, double width) {
     if (level == KLDSEL_CPU_LEVEL_BASELINE) first = spread;
     assert_same(&first.values, &spread.values, 3, "a spread", n, level);
   }
-  ck_assert_double_le((double)wide_absolute((wide)first.values - values),
-                      2 * DBL_EPSILON * (double)wide_absolute(values) + 64 * 0x1p-106 * (double)magnitudes);
-  check_sum(first.excess, excess, 24, "exp(v) - 1 - v", n, width);
-  check_sum(first.cross, cross, 24, "v exp(v) - exp(v) + 1", n, width);
+  ck_assert_double_le((double)wide_absolute((wide)first.values - want.values),
+                      2 * DBL_EPSILON * (double)wide_absolute(want.values) +
+                          64 * 0x1p-106 * (double)want.magnitudes);
+  check_sum(first.excess, want.excess, 24, "exp(v) - 1 - v", n, width);
+  check_sum(first.cross, want.cross, 24, "v exp(v) - exp(v) + 1", n, width);
 }
 
 /* Within NEAR of the center the shorter series are as good; beyond 1 there are none. What is below the center
