@@ -8,7 +8,7 @@ readonly root work=$root/build/mutation
 
 usage() {
     cat <<'TEXT'
-Usage: mutate.sh [FILE...] [--sample N [--seed N]] [--jobs N] [--retry] [--list]
+Usage: mutate.sh [FILE...] [--sample N [--seed N]] [--jobs N] [--quick] [--retry] [--list]
 
 Makes small faults in libkldsel/ (needs clang, whose syntax tree says where), each alone: other relations, operators,
 constants, statuses and results, conditions turned round, statements left out. Of each, the library's baseline level
@@ -19,6 +19,7 @@ the run with status 1. What became of each is in build/mutation/results.csv; the
   FILE...     files of libkldsel/ (default: all; hours)
   --sample N  so many of their faults, chosen by --seed (0)
   --jobs N    at a time (default: the number of processors)
+  --quick     run the tests with few of their sizes; the next run without it tries what survives with all of them
   --retry     try the unexplained survivors again, after a change of the tests
   --list      print the faults, try none
 TEXT

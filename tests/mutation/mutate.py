@@ -21,6 +21,8 @@ FIELDS = ("file", "line", "operator", "before", "after", "result")
 # What other builds lack, or do at several levels alone; these tests have it.
 WITH_OPENBLAS = {"blas_core.c", "blas_openblas.c"}
 TESTS_WITH_OPENBLAS = ["test_blas", "test_cosine", "test_version"]
+# By the tests with all their sizes, and with few of them.
+SURVIVED = ("survived", "survived quick")
 # Other programs, made of the same lines.
 DROPPED = ("equivalent", "invalid")
 
@@ -35,6 +37,7 @@ def parse_arguments():
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--retry", action="store_true")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
@@ -101,11 +104,12 @@ def tests_of(build):
     )
 
 
-def run_all(harness, todo, tests, reaching, results, jobs):
+def run_all(harness, todo, tests, reaching, results, arguments):
     """Tries the mutants, several at a time; ends with the results on disk. Those explained see few sizes alone."""
     reasons = explained()
+    quick = {one for one in todo if arguments.quick and one.key not in reasons}
     workers = SimpleQueue()
-    for worker in range(jobs):
+    for worker in range(arguments.jobs):
         workers.put(worker)
 
     def attempt(one):
@@ -113,11 +117,13 @@ def run_all(harness, todo, tests, reaching, results, jobs):
         fitting = reaching.get(f"{one.file}:{one.line}") or set(tests)
         worker = workers.get()
         try:
-            return one, harness.try_tests(worker, one, fitting, every_size=one.key not in reasons)
+            few = one in quick or one.key in reasons
+            result = harness.try_tests(worker, one, fitting, every_size=not few)
+            return one, "survived quick" if result == "survived" and one in quick else result
         finally:
             workers.put(worker)
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(arguments.jobs) as pool:
         for done, (one, result) in enumerate(pool.map(attempt, todo), 1):
             results.add(one, result)
             if sys.stderr.isatty():
@@ -135,7 +141,7 @@ def report(chosen, results):
     reasons = explained()
     tried = [(one, results.known[identity(one)]) for one in chosen if identity(one) in results.known]
     real = [(one, result) for one, result in tried if result not in DROPPED]
-    survivors = [one for one, result in real if result == "survived"]
+    survivors = [one for one, result in real if result in SURVIVED]
     open_ones = [one for one in survivors if one.key not in reasons]
     for one in open_ones:
         print(f"{one.file}:{one.line}: {one.operator}\n- {one.before}\n+ {one.after}")
@@ -173,7 +179,9 @@ def main():
 
     def wanted(one):
         result = results.known.get(identity(one))
-        return result is None or (arguments.retry and result == "survived" and one.key not in reasons)
+        if result is None or one.key in reasons:
+            return result is None
+        return (arguments.retry and result in SURVIVED) or (not arguments.quick and result == "survived quick")
 
     for harness, mutants, tests in found:
         of_these = set(mutants)
@@ -183,7 +191,7 @@ def main():
         harness.measure(tests)
         covered = arguments.coverage and tests is not TESTS_WITH_OPENBLAS
         reaching = cover.reached(arguments.coverage.resolve(), work, tests) if covered else {}
-        run_all(harness, todo, tests, reaching, results, arguments.jobs)
+        run_all(harness, todo, tests, reaching, results, arguments)
     unexplained, killed = report(chosen, results)
     return 1 if unexplained or not killed else 0
 
