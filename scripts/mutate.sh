@@ -19,7 +19,7 @@ the run with status 1. What became of each is in build/mutation/results.csv; the
   FILE...     files of libkldsel/ (default: all; hours)
   --sample N  so many of their faults, chosen by --seed (0)
   --jobs N    at a time (default: the number of processors)
-  --quick     run the tests with few of their sizes; the next run without it tries what survives with all of them
+  --quick     leave out what is explained, run the tests with few of their sizes; the next run without it does the rest
   --retry     try the unexplained survivors again, after a change of the tests
   --list      print the faults, try none
 TEXT

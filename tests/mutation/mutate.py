@@ -107,7 +107,6 @@ def tests_of(build):
 def run_all(harness, todo, tests, reaching, results, arguments):
     """Tries the mutants, several at a time; ends with the results on disk. Those explained see few sizes alone."""
     reasons = explained()
-    quick = {one for one in todo if arguments.quick and one.key not in reasons}
     workers = SimpleQueue()
     for worker in range(arguments.jobs):
         workers.put(worker)
@@ -117,9 +116,9 @@ def run_all(harness, todo, tests, reaching, results, arguments):
         fitting = reaching.get(f"{one.file}:{one.line}") or set(tests)
         worker = workers.get()
         try:
-            few = one in quick or one.key in reasons
-            result = harness.try_tests(worker, one, fitting, every_size=not few)
-            return one, "survived quick" if result == "survived" and one in quick else result
+            every_size = not arguments.quick and one.key not in reasons
+            result = harness.try_tests(worker, one, fitting, every_size)
+            return one, "survived quick" if result == "survived" and arguments.quick else result
         finally:
             workers.put(worker)
 
@@ -179,8 +178,10 @@ def main():
 
     def wanted(one):
         result = results.known.get(identity(one))
-        if result is None or one.key in reasons:
-            return result is None
+        if one.key in reasons:
+            return result is None and not arguments.quick
+        if result is None:
+            return True
         return (arguments.retry and result in SURVIVED) or (not arguments.quick and result == "survived quick")
 
     for harness, mutants, tests in found:
