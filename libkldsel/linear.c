@@ -47,7 +47,6 @@ void kldsel_fetch_block(const struct job *job, int64_t first, int64_t end, int32
   int columns = job->walk == WALK_COLUMNS;
   const struct axes *across = columns ? &job->element_axes : &job->filter_axes;
   const struct axes *along = columns ? &job->filter_axes : &job->element_axes;
-  block->first = first;
   block->count = (int)smaller(job->block_lines, end - first);
   block->padded = (size_t)(block->count + LINES - 1) / LINES * LINES;
   block->next = fetched_with(job, across, first, end);

@@ -78,7 +78,6 @@ size_t kldsel_line_element_bytes(const struct job *job);
 /* Lines that are worked on together, and zeros up to a multiple of LINES. */
 struct block {
   const void *lines[BLOCK];
-  int64_t first;
   int count;
   size_t padded;
   const char *next; /* what is to be fetched next, after the block; NULL for nothing */

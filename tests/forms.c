@@ -41,12 +41,21 @@ void *random_weights(size_t n, int32_t dtype, uint64_t seed) {
   return bytes;
 }
 
-static kldsel_tensor *quantised(kldsel_tensor *tensor, int32_t dtype) {
+/* Of an odd number of filters each has a scale and a zero point of its own. */
+static kldsel_tensor *quantised(kldsel_tensor *tensor, int32_t dtype, int64_t filters) {
   if (dtype != KLDSEL_DTYPE_U8 && dtype != KLDSEL_DTYPE_I8) return tensor;
-  double scale = 1.0 / 3, zero = dtype == KLDSEL_DTYPE_U8 ? 127.3 : -0.7;
+  size_t count = filters % 2 ? (size_t)filters : 1;
+  double *scales = malloc(count * sizeof *scales), *zeros = malloc(count * sizeof *zeros);
+  ck_assert(scales != NULL && zeros != NULL);
+  for (size_t i = 0; i < count; i++) {
+    scales[i] = (double)(1 + i % 7) / 3;
+    zeros[i] = (dtype == KLDSEL_DTYPE_U8 ? 127.3 : -0.7) + 5.5 * (double)(i % 11);
+  }
   kldsel_tensor *made = NULL;
-  assert_ok(kldsel_tensor_quantized(tensor, &scale, &zero, 1, test_options, &made));
+  assert_ok(kldsel_tensor_quantized(tensor, scales, zeros, count, test_options, &made));
   kldsel_tensor_free(tensor);
+  free(scales);
+  free(zeros);
   return made;
 }
 
@@ -59,5 +68,5 @@ kldsel_tensor *form_view(const void *buffer, const struct shape *s, int32_t dtyp
   kldsel_tensor *tensor = NULL;
   assert_ok(kldsel_tensor_view_strided(buffer, 2 * shape_weights(s) * dtype_bytes(dtype), 0, dtype, 3, shape,
                                        strides, columns ? 4U : 1U, 2U, test_options, &tensor));
-  return quantised(tensor, dtype);
+  return quantised(tensor, dtype, s->filters);
 }
