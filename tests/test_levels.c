@@ -164,6 +164,38 @@ START_TEST(layouts_have_the_same_bits_by_kernel) {
 }
 END_TEST
 
+/* A layer of ten chunks, so that eight threads each have one to work on: each way to walk the weights, and
+ * doubles whose squares vanish, which are walked twice. */
+START_TEST(chunks_for_every_thread) {
+  static const struct shape shape = {301, 1, 8000};
+  static const struct {
+    enum form form;
+    int32_t dtype;
+  } walks[] = {
+      {FORM_ROWS, KLDSEL_DTYPE_F32},     {FORM_SKIPPING_COLUMNS, KLDSEL_DTYPE_I8},
+      {FORM_COLUMNS, KLDSEL_DTYPE_BF16}, {FORM_SKIPPING_ROWS, KLDSEL_DTYPE_U8},
+      {FORM_ROWS, KLDSEL_DTYPE_F64},
+  };
+  for (size_t w = 0; w < (test_quick() ? 2 : COUNT(walks)); w++) {
+    void *buffer = random_weights(2 * shape_weights(&shape), walks[w].dtype, 191 + w);
+    if (walks[w].dtype == KLDSEL_DTYPE_F64)
+      for (size_t e = 0; e < shape_weights(&shape); e++) ((double *)buffer)[e] *= 1e-200;
+    kldsel_tensor *tensor = form_view(buffer, &shape, walks[w].dtype, walks[w].form);
+    set_int(KLDSEL_OPTION_THREADS, 1);
+    kldsel_profile *alone = profile_of(tensor);
+    for (int32_t count = 5; count <= 11; count += 3) {
+      set_int(KLDSEL_OPTION_THREADS, count);
+      kldsel_profile *shared = profile_of(tensor);
+      assert_same_profile(alone, shared, "made by many threads");
+      kldsel_profile_free(shared);
+    }
+    kldsel_profile_free(alone);
+    kldsel_tensor_free(tensor);
+    free(buffer);
+  }
+}
+END_TEST
+
 /* Many layers at once: each profile is the one made alone, and the ranking has the same bits. */
 START_TEST(many_at_once_have_the_same_bits) {
   enum {
@@ -249,6 +281,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, large_layers_have_the_same_bits);
   tcase_add_loop_test(tests, extreme_layers_have_the_same_bits, 0, PATTERN_COUNT);
   tcase_add_test(tests, layouts_have_the_same_bits_by_kernel);
+  tcase_add_test(tests, chunks_for_every_thread);
   tcase_add_test(tests, many_at_once_have_the_same_bits);
   return suite;
 }
