@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "compare.h"
 #include "support.h"
 
 enum {
@@ -73,9 +74,56 @@ START_TEST(any_axes_may_be_channels) {
 }
 END_TEST
 
+/* Filters, channels, rows and columns lie in memory in every order, one weight after the other and with room
+ * after each step: the bits are the same. */
+START_TEST(strides_change_no_bit) {
+  enum {
+    STRIDED = 4,
+    MOST = 20 * 22 * 4 * 6
+  };
+  static const int64_t shape[STRIDED] = {19, 21, 3, 5};
+  static float values[19 * 21 * 3 * 5], stored[MOST];
+  for (size_t i = 0; i < COUNT(values); i++) values[i] = (float)sin((double)i * 1.7);
+  set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
+  kldsel_profile *first = NULL;
+  for (int order = 0; order < 256 * 2; order++) {
+    /* Which axis is the fastest in memory, the next and so on: two bits each. */
+    unsigned taken = 0;
+    int64_t strides[STRIDED], step = 1;
+    for (int place = 0; place < STRIDED; place++) {
+      int axis = order >> 2 * place & 3;
+      taken |= 1U << axis;
+      strides[axis] = step * (int64_t)sizeof *stored;
+      step *= shape[axis] + (order >= 256);
+    }
+    if (taken != (1U << STRIDED) - 1) continue;
+    for (size_t i = 0; i < COUNT(values); i++) {
+      int64_t rest = (int64_t)i, at = 0;
+      for (int axis = STRIDED; axis-- > 0; rest /= shape[axis])
+        at += rest % shape[axis] * strides[axis] / (int64_t)sizeof *stored;
+      stored[at] = values[i];
+    }
+    kldsel_tensor *tensor = NULL;
+    assert_ok(kldsel_tensor_view_strided(stored, sizeof stored, 0, KLDSEL_DTYPE_F32, STRIDED, shape, strides,
+                                         1U, 2U, test_options, &tensor));
+    kldsel_profile *profile = profile_of(tensor);
+    char what[48];
+    snprintf(what, sizeof what, "order 0x%x", (unsigned)order);
+    if (first) assert_same_profile(first, profile, what);
+    if (first)
+      kldsel_profile_free(profile);
+    else
+      first = profile;
+    kldsel_tensor_free(tensor);
+  }
+  kldsel_profile_free(first);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("channels");
   TCase *tests = add_case(suite, "axes");
   tcase_add_test(tests, any_axes_may_be_channels);
+  tcase_add_test(tests, strides_change_no_bit);
   return suite;
 }
