@@ -31,8 +31,9 @@ enum form {
  * free(). */
 void *random_weights(size_t n, int32_t dtype, uint64_t seed);
 
-/** A view in one of the forms, made with test_options; integers with a scale and a zero point, or of an odd
- * number of filters with those for each. The buffer holds two layers' worth of weights. */
+/** A view in one of the forms, made with test_options; integers with a scale and a zero point, of an odd
+ * number of filters with those for each, of a multiple of three so small that squares vanish. The buffer
+ * holds two layers' worth of weights. */
 kldsel_tensor *form_view(const void *buffer, const struct shape *shape, int32_t dtype, enum form form);
 
 #endif /* KLDSEL_TESTS_FORMS_H */

@@ -60,8 +60,7 @@ static void check_sign(const struct layer *layer, int32_t sign, int32_t granular
   free(got);
 }
 
-static void check_form(const struct shape *shape, int32_t dtype, enum form form, uint64_t seed) {
-  void *buffer = random_weights(2 * shape_weights(shape), dtype, seed);
+static void check_weights(const void *buffer, const struct shape *shape, int32_t dtype, enum form form) {
   kldsel_tensor *tensor = form_view(buffer, shape, dtype, form);
   struct layer layer = layer_of(tensor, shape);
   char what[96];
@@ -87,8 +86,32 @@ static void check_form(const struct shape *shape, int32_t dtype, enum form form,
   }
   layer_free(&layer);
   kldsel_tensor_free(tensor);
+}
+
+static void check_form(const struct shape *shape, int32_t dtype, enum form form, uint64_t seed) {
+  void *buffer = random_weights(2 * shape_weights(shape), dtype, seed);
+  check_weights(buffer, shape, dtype, form);
   free(buffer);
 }
+
+/* Squares that vanish, or overflow: all is walked once more, and counted, zeros among it. Bytes by one scale
+ * that is so small, and by one of each filter. */
+START_TEST(extreme_magnitudes_agree) {
+  static const struct shape shapes[] = {{9, 3, 5}, {40, 33, 1}};
+  for (size_t s = 0; s < COUNT(shapes); s++) {
+    size_t n = 2 * shape_weights(&shapes[s]);
+    double *weights = random_weights(n, KLDSEL_DTYPE_F64, 571 + s);
+    for (size_t e = 0; e < n; e++) weights[e] *= _i ? 0x1p+600 : 0x1p-600;
+    for (int form = 0; form < FORMS; form++)
+      check_weights(weights, &shapes[s], KLDSEL_DTYPE_F64, (enum form)form);
+    free(weights);
+  }
+  static const struct shape of_bytes[] = {{6, 3, 5}, {9, 3, 5}};
+  for (size_t s = 0; s < COUNT(of_bytes); s++)
+    for (int form = 0; form < FORMS; form++)
+      check_form(&of_bytes[s], KLDSEL_DTYPE_U8 + _i, (enum form)form, 575 + s);
+}
+END_TEST
 
 /* Sizes at either side of a vector (2, 4, 8), of lines and blocks of them (4, 16). */
 START_TEST(small_sizes_agree) {
@@ -143,6 +166,7 @@ END_TEST
 Suite *test_suite(void) {
   Suite *suite = suite_create("forms");
   TCase *tests = add_case(suite, "definition");
+  tcase_add_loop_test(tests, extreme_magnitudes_agree, 0, 2);
   tcase_add_loop_test(tests, small_sizes_agree, 0, KLDSEL_DTYPE_I8);
   tcase_add_test(tests, blocks_agree);
   tcase_add_loop_test(tests, chunks_agree, 0, FORMS);

@@ -10,9 +10,10 @@
 #include "support.h"
 
 static const struct shape small_shapes[] = {
-    {1, 1, 1},    {2, 1, 1},    {3, 1, 2},   {7, 1, 7},   {8, 2, 4},    {9, 3, 3},    {16, 1, 1},
-    {17, 5, 9},   {31, 2, 8},   {32, 16, 9}, {33, 1, 65}, {2, 1, 511},  {5, 129, 1},  {64, 3, 49},
-    {127, 2, 11}, {13, 31, 25}, {1, 7, 13},  {255, 1, 3}, {4, 1, 4099}, {1025, 1, 1},
+    {1, 1, 1},    {2, 1, 1},    {3, 1, 2},    {7, 1, 7},    {8, 2, 4},   {9, 3, 3},
+    {16, 1, 1},   {17, 5, 9},   {31, 2, 8},   {32, 16, 9},  {33, 1, 65}, {2, 1, 511},
+    {5, 129, 1},  {64, 3, 49},  {127, 2, 11}, {13, 31, 25}, {1, 7, 13},  {255, 1, 3},
+    {4, 1, 4099}, {1025, 1, 1}, {40, 200, 1}, /* several blocks of filters by kernel */
 };
 
 /* Enough weights to be split over threads. */
@@ -172,9 +173,9 @@ START_TEST(chunks_for_every_thread) {
     enum form form;
     int32_t dtype;
   } walks[] = {
-      {FORM_ROWS, KLDSEL_DTYPE_F32},     {FORM_SKIPPING_COLUMNS, KLDSEL_DTYPE_I8},
-      {FORM_COLUMNS, KLDSEL_DTYPE_BF16}, {FORM_SKIPPING_ROWS, KLDSEL_DTYPE_U8},
-      {FORM_ROWS, KLDSEL_DTYPE_F64},
+      {FORM_ROWS, KLDSEL_DTYPE_F64},         {FORM_SKIPPING_COLUMNS, KLDSEL_DTYPE_I8},
+      {FORM_ROWS, KLDSEL_DTYPE_F32},         {FORM_COLUMNS, KLDSEL_DTYPE_BF16},
+      {FORM_SKIPPING_ROWS, KLDSEL_DTYPE_U8},
   };
   for (size_t w = 0; w < (test_quick() ? 2 : COUNT(walks)); w++) {
     void *buffer = random_weights(2 * shape_weights(&shape), walks[w].dtype, 191 + w);

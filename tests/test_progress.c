@@ -203,6 +203,32 @@ START_TEST(a_layer_of_one_chunk_is_told_on_several_threads) {
 }
 END_TEST
 
+/* However many threads share a layer's chunks, none but the caller tells of them. */
+START_TEST(none_but_the_caller_is_called_on) {
+  enum {
+    FILTERS = 1024,
+    ELEMENTS = 1024
+  };
+  static double weights[FILTERS * ELEMENTS];
+  for (int i = 0; i < FILTERS * ELEMENTS; i++) weights[i] = i % 7 - 3.25;
+  kldsel_tensor *tensor = NULL;
+  assert_ok(kldsel_tensor_view(weights, sizeof weights, KLDSEL_DTYPE_F64, 3,
+                               (const int64_t[]){FILTERS, ELEMENTS / 2, 2}, KLDSEL_LAYOUT_OIHW, test_options,
+                               &tensor));
+  struct progress seen;
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++)
+    for (int32_t threads = 2; threads <= 3; threads++) {
+      set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+      set_int(KLDSEL_OPTION_THREADS, threads);
+      seen = (struct progress){.caller = pthread_self()};
+      kldsel_profile_free(profile_of(tensor));
+      assert_progress(&seen, FILTERS * ELEMENTS);
+    }
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 /* A lone layer's cosine matrices take several tiles for each sign; each tile is told, so each can be
  * cancelled. */
 START_TEST(quadratic_work_is_told_tile_by_tile) {
@@ -275,6 +301,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, progress_counts_all_work);
   tcase_add_loop_test(tests, linear_work_is_told_chunk_by_chunk, 0, 4);
   tcase_add_test(tests, a_layer_of_one_chunk_is_told_on_several_threads);
+  tcase_add_test(tests, none_but_the_caller_is_called_on);
   tcase_add_test(tests, quadratic_work_is_told_tile_by_tile);
   tcase_add_test(tests, cancel_at_every_callback);
   return suite;
