@@ -57,7 +57,7 @@ struct slot {
 };
 
 static struct slot slot_of_worker(const struct channels *job, int32_t worker) {
-  double *base = job->slots + (size_t)(job->threads > 1 ? worker : 0) * job->slot_doubles;
+  double *base = job->slots + (size_t)worker * job->slot_doubles;
   int64_t row = job->elements * job->lanes;
   struct slot slot = {.x = base};
   slot.weights = slot.x + job->block_filters * row;

@@ -3,9 +3,8 @@
  */
 #include "linear_job.h"
 
-void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker) {
+void kldsel_columns_first_pass(void *context, size_t chunk, int32_t slot) {
   struct job *job = context;
-  int32_t slot = slot_of(job, task_worker);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->elements);
   double *squares = job->slot_sums + slot * job->slot_sums_size;
   memset(squares, 0, (size_t)(2 * job->stride) * sizeof *squares);
@@ -25,8 +24,7 @@ void kldsel_columns_first_pass(void *context, size_t chunk, int32_t task_worker)
   kldsel_turns_wait(&job->turns, chunk);
   job->kernels->add(job->totals, squares, (size_t)(2 * job->stride));
   kldsel_turns_advance(&job->turns);
-  progress_add(job->progress, first_pass_share(job, (end - begin) * job->filters),
-               worker_of(job, task_worker));
+  progress_add(job->progress, first_pass_share(job, (end - begin) * job->filters), worker_of(job, slot));
 }
 
 /* sums[line] of a block: s at one element each. */
@@ -78,9 +76,8 @@ static void end_chunk_dots(struct job *job, size_t chunk, const double *chunk_do
   kldsel_turns_advance(&job->turns);
 }
 
-void kldsel_columns_second_pass(void *context, size_t chunk, int32_t task_worker) {
+void kldsel_columns_second_pass(void *context, size_t chunk, int32_t slot) {
   struct job *job = context;
-  int32_t slot = slot_of(job, task_worker);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->elements);
   double *chunk_dots = job->slot_sums + slot * job->slot_sums_size, mean_dots[SIGNS][LINES] = {{0}};
   memset(chunk_dots, 0, (size_t)(SIGNS * job->stride) * sizeof *chunk_dots);
@@ -93,5 +90,5 @@ void kldsel_columns_second_pass(void *context, size_t chunk, int32_t task_worker
     if (values_wanted(job)) add_block_dots(job, &block, (const double(*)[SIGN_PARTS])sums, chunk_dots);
   }
   end_chunk_dots(job, chunk, chunk_dots, (const double(*)[LINES])mean_dots);
-  progress_add(job->progress, second_pass_share((end - begin) * job->filters), worker_of(job, task_worker));
+  progress_add(job->progress, second_pass_share((end - begin) * job->filters), worker_of(job, slot));
 }

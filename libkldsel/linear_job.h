@@ -63,13 +63,9 @@ static inline int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-/* The slot of a worker: in a job that runs on one thread there is one slot, whatever the worker's number. */
-static inline int32_t slot_of(const struct job *job, int32_t task_worker) {
-  return job->threads > 1 ? task_worker : 0;
-}
-
-static inline int32_t worker_of(const struct job *job, int32_t task_worker) {
-  return job->threads > 1 ? task_worker : job->worker;
+/* Whom progress is told by: a job on one thread, whose one slot is 0, may be another team's task. */
+static inline int32_t worker_of(const struct job *job, int32_t slot) {
+  return job->threads > 1 ? slot : job->worker;
 }
 
 /* Bytes per element of a fetched line. */
@@ -169,13 +165,13 @@ static inline uint64_t not_yet_told(struct job *job, uint64_t share) {
   return (uint64_t)(told > 0 ? whole - told : whole);
 }
 
-/* The passes, as task functions over chunks; context is the job. */
-void kldsel_rows_first_pass(void *context, size_t chunk, int32_t worker);
-void kldsel_rows_second_pass(void *context, size_t chunk, int32_t worker);
-void kldsel_slices_first_pass(void *context, size_t chunk, int32_t worker);
-void kldsel_slices_second_pass(void *context, size_t chunk, int32_t worker);
-void kldsel_columns_first_pass(void *context, size_t chunk, int32_t worker);
-void kldsel_columns_second_pass(void *context, size_t chunk, int32_t worker);
+/* The passes, as task functions over chunks; context is the job, the worker of the run a slot. */
+void kldsel_rows_first_pass(void *context, size_t chunk, int32_t slot);
+void kldsel_rows_second_pass(void *context, size_t chunk, int32_t slot);
+void kldsel_slices_first_pass(void *context, size_t chunk, int32_t slot);
+void kldsel_slices_second_pass(void *context, size_t chunk, int32_t slot);
+void kldsel_columns_first_pass(void *context, size_t chunk, int32_t slot);
+void kldsel_columns_second_pass(void *context, size_t chunk, int32_t slot);
 
 /* Dots of filters begin to end, in the profiles, to similarities. */
 void kldsel_finish_profiles(const struct job *job, int64_t begin, int64_t end);

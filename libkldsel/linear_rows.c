@@ -33,9 +33,8 @@ static void accumulate_block(struct job *job, struct block *block, const double 
   }
 }
 
-void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
+void kldsel_rows_first_pass(void *context, size_t chunk, int32_t slot) {
   struct job *job = context;
-  int32_t slot = slot_of(job, task_worker);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
   double *chunk_sums = kldsel_begin_chunk_sums(job, slot);
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += job->block_lines) {
@@ -52,13 +51,11 @@ void kldsel_rows_first_pass(void *context, size_t chunk, int32_t task_worker) {
         job->weights[part * job->weight_stride + i + r] = weights[r][part];
   }
   kldsel_end_chunk_sums(job, chunk, chunk_sums);
-  progress_add(job->progress, first_pass_share(job, (end - begin) * job->elements),
-               worker_of(job, task_worker));
+  progress_add(job->progress, first_pass_share(job, (end - begin) * job->elements), worker_of(job, slot));
 }
 
-void kldsel_rows_second_pass(void *context, size_t chunk, int32_t task_worker) {
+void kldsel_rows_second_pass(void *context, size_t chunk, int32_t slot) {
   struct job *job = context;
-  int32_t slot = slot_of(job, task_worker);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i += job->block_lines) {
     struct block block;
@@ -78,5 +75,5 @@ void kldsel_rows_second_pass(void *context, size_t chunk, int32_t task_worker) {
         job->similarity->profile[sign][i + r] = dots[r][sign];
   }
   kldsel_finish_profiles(job, begin, end);
-  progress_add(job->progress, second_pass_share((end - begin) * job->elements), worker_of(job, task_worker));
+  progress_add(job->progress, second_pass_share((end - begin) * job->elements), worker_of(job, slot));
 }

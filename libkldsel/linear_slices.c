@@ -27,9 +27,8 @@ static const double *fetch_parts(const struct job *job, int64_t filter, int32_t 
   return all;
 }
 
-void kldsel_slices_first_pass(void *context, size_t chunk, int32_t task_worker) {
+void kldsel_slices_first_pass(void *context, size_t chunk, int32_t slot) {
   struct job *job = context;
-  int32_t slot = slot_of(job, task_worker);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
   double *sums = kldsel_begin_chunk_sums(job, slot);
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i++) {
@@ -40,12 +39,11 @@ void kldsel_slices_first_pass(void *context, size_t chunk, int32_t task_worker) 
   }
   kldsel_end_chunk_sums(job, chunk, sums);
   progress_add(job->progress, not_yet_told(job, first_pass_share(job, (end - begin) * job->elements)),
-               worker_of(job, task_worker));
+               worker_of(job, slot));
 }
 
-void kldsel_slices_second_pass(void *context, size_t chunk, int32_t task_worker) {
+void kldsel_slices_second_pass(void *context, size_t chunk, int32_t slot) {
   struct job *job = context;
-  int32_t slot = slot_of(job, task_worker);
   int64_t begin = (int64_t)chunk * job->chunk_lines, end = smaller(begin + job->chunk_lines, job->filters);
   for (int64_t i = begin; i < end && !progress_cancelled(job->progress); i++) {
     double *diagonal = job->diagonal + i * SIGN_PARTS;
@@ -60,5 +58,5 @@ void kldsel_slices_second_pass(void *context, size_t chunk, int32_t task_worker)
     }
   }
   progress_add(job->progress, not_yet_told(job, second_pass_share((end - begin) * job->elements)),
-               worker_of(job, task_worker));
+               worker_of(job, slot));
 }
