@@ -143,7 +143,7 @@ END_TEST
 /* By kernel, several blocks of filters of 2^12 weights in each chunk, the last one shorter: slices of one
  * weight, and of several. */
 START_TEST(blocks_agree) {
-  static const struct shape shapes[] = {{40, 200, 1}, {21, 60, 9}};
+  static const struct shape shapes[] = {{24, 200, 1}, {21, 60, 9}};
   for (size_t s = 0; s < COUNT(shapes); s++)
     for (int form = 0; form < FORMS; form++)
       check_form(&shapes[s], KLDSEL_DTYPE_F32, (enum form)form, 551 + s);
