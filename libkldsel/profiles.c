@@ -58,7 +58,6 @@ static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *te
   int by_pairs = profile->distribution == KLDSEL_DISTRIBUTION_PAIRS;
   struct similarity similarity = {.signs = profile->signs, .content = profile->content};
   if (by_pairs) similarity.content &= ~KLDSEL_CONTENT_VALUES;
-  if (streams_pairs(batch)) similarity.content |= KLDSEL_CONTENT_MEANS; /* pairs are summed about it */
   for (int sign = 0; sign < PROFILE_SIGNS; sign++)
     if (!by_pairs && kldsel_profile_holds_values(profile, sign))
       similarity.profile[sign] = profile->values[sign];
@@ -75,7 +74,7 @@ static kldsel_status compute(struct batch *batch, const struct kldsel_tensor *te
   if (streams_pairs(batch)) pairs.uniform_temperature = batch->options->temperature;
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
     pairs.values[sign] = by_pairs && profile->length[sign] > 0 ? profile->values[sign] : NULL;
-    pairs.mean[sign] = similarity.mean[sign];
+    pairs.mean[sign] = similarity.mean[sign]; /* where values are wanted, means are, too */
   }
   TRY(kldsel_pairs_compute(tensor, batch->kernels, profile->granularity, team, allocator, &batch->progress,
                            worker, &pairs));

@@ -141,9 +141,9 @@ START_TEST(chunks_agree) {
 END_TEST
 
 /* By kernel, several blocks of filters of 2^12 weights in each chunk, the last one shorter: slices of one
- * weight, and of several. */
+ * weight, and of several. And a chunk of the last channel alone. */
 START_TEST(blocks_agree) {
-  static const struct shape shapes[] = {{24, 200, 1}, {21, 60, 9}};
+  static const struct shape shapes[] = {{24, 200, 1}, {21, 60, 9}, {4, 9, 49}};
   for (size_t s = 0; s < COUNT(shapes); s++)
     for (int form = 0; form < FORMS; form++)
       check_form(&shapes[s], KLDSEL_DTYPE_F32, (enum form)form, 551 + s);
