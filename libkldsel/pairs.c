@@ -158,7 +158,7 @@ static void run_tile(void *context, size_t task, int32_t task_worker) {
   struct job *job = context;
   int64_t filters = job->filters, first = (int64_t)task * TILE_ROWS,
           rows = smaller(TILE_ROWS, filters - first);
-  double *tile = job->slots + (size_t)(job->threads > 1 ? task_worker : 0) * job->slot_doubles;
+  double *tile = job->slots + (size_t)task_worker * job->slot_doubles;
   double *block = tile + TILE_ROWS * job->tile_stride, *mean_density = block + BLOCK_DOUBLES;
   double *mean_log = mean_density + filters, products = 0.0;
   const struct exponential_kernels *exponentials = job->x->kernels->exponentials;

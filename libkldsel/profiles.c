@@ -185,7 +185,6 @@ static kldsel_status schedule(struct batch *batch, int32_t threads) {
     total += sized[i].cost;
   }
   qsort(sized, batch->count, sizeof *sized, by_cost_then_layer);
-  batch->split = 0;
   for (size_t i = 0; i < batch->count; i++) {
     batch->by_size[i] = sized[i].layer;
     int split =
