@@ -319,10 +319,7 @@ static kldsel_status run_channels(struct channels *job, int *lossy) {
   if (found == SCAN_NOT_FINITE) return KLDSEL_ERROR_NOT_FINITE;
   *lossy = found == SCAN_EXTREME;
   if (*lossy) return KLDSEL_OK;
-  if (job->filters > 1)
-    finish(job);
-  else
-    for (int sign = 0; sign < SIGNS; sign++) similarity->mean[sign] = (double)NAN;
+  if (job->filters > 1) finish(job);
   return KLDSEL_OK;
 }
 

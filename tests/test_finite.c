@@ -141,6 +141,42 @@ START_TEST(first_not_finite_on_any_thread) {
 }
 END_TEST
 
+/* One bad weight in a layer that threads share, in each of its chunks by kernel (56 channels): none that
+ * another thread finds nothing in makes up for it. */
+START_TEST(not_finite_in_every_chunk) {
+  enum {
+    FILTERS = 64,
+    CHANNELS = 512,
+    KERNEL = 9
+  };
+  static const int64_t oihw[] = {FILTERS, CHANNELS, 3, 3}, hwio[] = {3, 3, CHANNELS, FILTERS};
+  static float weights[FILTERS * CHANNELS * KERNEL];
+  for (size_t i = 0; i < COUNT(weights); i++) weights[i] = (float)((int)(i % 13) - 6);
+  for (int columns = 0; columns <= 1; columns++) {
+    kldsel_tensor *tensor = NULL;
+    assert_ok(kldsel_tensor_view(weights, sizeof weights, KLDSEL_DTYPE_F32, 4, columns ? hwio : oihw,
+                                 columns ? KLDSEL_LAYOUT_HWIO : KLDSEL_LAYOUT_OIHW, test_options, &tensor));
+    for (int channel = 1; channel < CHANNELS; channel += test_quick() ? 112 : 56) {
+      float *weight = &weights[columns ? channel * FILTERS + 37 : (37 * CHANNELS + channel) * KERNEL],
+            kept = *weight;
+      char message[64];
+      snprintf(message, sizeof message, "tensor: weight at [%d, %d, %d, %d] is nan", columns ? 0 : 37,
+               columns ? 0 : channel, columns ? channel : 0, columns ? 37 : 0);
+      *weight = NAN;
+      for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++)
+        for (int32_t threads = 2; threads <= 3; threads++) {
+          set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+          set_int(KLDSEL_OPTION_THREADS, threads);
+          assert_no_handle(kldsel_profile, kldsel_profile_create(tensor, test_options, &POISONED),
+                           KLDSEL_ERROR_NOT_FINITE, message);
+        }
+      *weight = kept;
+    }
+    kldsel_tensor_free(tensor);
+  }
+}
+END_TEST
+
 static int32_t make_finite_at_the_end(void *user, uint64_t done, uint64_t total) {
   if (done == total) *(double *)user = 3;
   return 0;
@@ -169,6 +205,7 @@ Suite *test_suite(void) {
   tcase_add_loop_test(tests, not_finite_in_every_lane, 0, KLDSEL_DTYPE_BF16);
   tcase_add_test(tests, not_finite_in_every_mode);
   tcase_add_test(tests, first_not_finite_on_any_thread);
+  tcase_add_test(tests, not_finite_in_every_chunk);
   tcase_add_test(tests, not_finite_and_changed_since);
   return suite;
 }

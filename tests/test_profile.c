@@ -204,6 +204,8 @@ START_TEST(create_refuses) {
                "count is 0");
   assert_error(kldsel_profile_create_many(list, 3, test_options, out.profiles), KLDSEL_ERROR_INVALID_ARGUMENT,
                "tensors[1] is NULL");
+  assert_error(kldsel_profile_create_many(list + 1, 2, test_options, out.profiles),
+               KLDSEL_ERROR_INVALID_ARGUMENT, "tensors[0] is NULL");
   assert_error(kldsel_profile_create_many(list, 1, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
                "profiles is NULL");
   assert_poisoned(&out, sizeof out);
