@@ -182,15 +182,20 @@ START_TEST(chunks_for_every_thread) {
     if (walks[w].dtype == KLDSEL_DTYPE_F64)
       for (size_t e = 0; e < shape_weights(&shape); e++) ((double *)buffer)[e] *= 1e-200;
     kldsel_tensor *tensor = form_view(buffer, &shape, walks[w].dtype, walks[w].form);
-    set_int(KLDSEL_OPTION_THREADS, 1);
-    kldsel_profile *alone = profile_of(tensor);
-    for (int32_t count = 5; count <= 11; count += 3) {
-      set_int(KLDSEL_OPTION_THREADS, count);
-      kldsel_profile *shared = profile_of(tensor);
-      assert_same_profile(alone, shared, "made by many threads");
-      kldsel_profile_free(shared);
+    for (int32_t content = 0; content <= KLDSEL_CONTENT_COUNTS; content += KLDSEL_CONTENT_COUNTS) {
+      set_int(KLDSEL_OPTION_CONTENT, content);
+      set_int(KLDSEL_OPTION_THREADS, 1);
+      kldsel_profile *alone = profile_of(tensor);
+      static const int32_t counts[] = {4, 5, 8, 11};
+      for (size_t c = 0; c < COUNT(counts); c++) {
+        set_int(KLDSEL_OPTION_THREADS, counts[c]);
+        kldsel_profile *shared = profile_of(tensor);
+        assert_same_profile(alone, shared, "made by many threads");
+        kldsel_profile_free(shared);
+      }
+      kldsel_profile_free(alone);
     }
-    kldsel_profile_free(alone);
+    set_int(KLDSEL_OPTION_CONTENT, 0);
     kldsel_tensor_free(tensor);
     free(buffer);
   }

@@ -229,6 +229,92 @@ START_TEST(none_but_the_caller_is_called_on) {
 }
 END_TEST
 
+/* Layers of several chunks that are each one thread's: on the caller's alone they are told of. */
+START_TEST(none_but_the_caller_is_called_of_many) {
+  enum {
+    LAYERS = 8,
+    FILTERS = 20,
+    ELEMENTS = 20000
+  };
+  static float weights[FILTERS * ELEMENTS];
+  for (int i = 0; i < FILTERS * ELEMENTS; i++) weights[i] = (float)(i % 7) - 3.25F;
+  kldsel_tensor *list[LAYERS];
+  kldsel_profile *profiles[LAYERS];
+  for (int l = 0; l < LAYERS; l++)
+    assert_ok(kldsel_tensor_view(weights, sizeof weights, KLDSEL_DTYPE_F32, 2,
+                                 (const int64_t[]){FILTERS, ELEMENTS}, 0, test_options, &list[l]));
+  struct progress seen = {.caller = pthread_self()};
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  set_int(KLDSEL_OPTION_THREADS, 2);
+  assert_ok(kldsel_profile_create_many(list, LAYERS, test_options, profiles));
+  assert_progress(&seen, (uint64_t)LAYERS * FILTERS * ELEMENTS);
+  for (int l = 0; l < LAYERS; l++) {
+    kldsel_profile_free(profiles[l]);
+    kldsel_tensor_free(list[l]);
+  }
+}
+END_TEST
+
+enum {
+  MOST_STEPS = 64
+};
+/* What was told, each number once: a layer that is walked anew is done before, and told again. */
+static uint64_t steps[MOST_STEPS];
+static size_t step_count;
+
+static int32_t watch_steps(void *user, uint64_t done, uint64_t total) {
+  if (step_count < MOST_STEPS && (step_count == 0 || steps[step_count - 1] != done))
+    steps[step_count++] = done;
+  return watch(user, done, total);
+}
+
+/* Two equal layers one after the other tell the same steps, the first up to its own work, by any walk and for
+ * any content. */
+START_TEST(each_layer_tells_its_own_work) {
+  enum {
+    FILTERS = 256,
+    CHANNELS = 112, /* two chunks by kernel, each of more than is told at once */
+    KERNEL = 9
+  };
+  static const int64_t oihw[] = {FILTERS, CHANNELS, KERNEL}, hwio[] = {KERNEL, CHANNELS, FILTERS};
+  const uint64_t each = FILTERS * CHANNELS * KERNEL;
+  static double weights[2][FILTERS * CHANNELS * KERNEL];
+  kldsel_tensor *pair[2];
+  kldsel_profile *profiles[2];
+  struct progress told;
+  for (size_t i = 0; i < each; i++) weights[0][i] = weights[1][i] = (double)(i % 7) - 3.25;
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  assert_ok(kldsel_options_set_progress(test_options, watch_steps, &told));
+  for (int extreme = 0; extreme <= 1; extreme++)
+    for (int columns = 0; columns <= 1; columns++) {
+      /* Squares that overflow, in the first chunk by kernel alone. */
+      weights[0][0] = weights[1][0] = extreme ? 1e200 : 1;
+      for (int l = 0; l < 2; l++)
+        assert_ok(kldsel_tensor_view(weights[l], sizeof weights[l], KLDSEL_DTYPE_F64, 3,
+                                     columns ? hwio : oihw, columns ? KLDSEL_LAYOUT_HWIO : KLDSEL_LAYOUT_OIHW,
+                                     test_options, &pair[l]));
+      for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++)
+        for (int32_t content = 1; content <= 4; content *= 2) {
+          set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+          set_int(KLDSEL_OPTION_CONTENT, content);
+          told = (struct progress){.caller = pthread_self()};
+          step_count = 0;
+          assert_ok(kldsel_profile_create_many(pair, 2, test_options, profiles));
+          assert_progress(&told, 2 * each);
+          size_t half = step_count / 2;
+          ck_assert_uint_eq(step_count, 2 * half);
+          for (size_t c = 0; c < half; c++)
+            ck_assert_msg(steps[half + c] == each + steps[c] && steps[c] <= each,
+                          "extreme %d, columns %d, granularity %d, content %d: step %zu", extreme, columns,
+                          granularity, content, c);
+          ck_assert_uint_eq(steps[half - 1], each);
+          for (int l = 0; l < 2; l++) kldsel_profile_free(profiles[l]);
+        }
+      for (int l = 0; l < 2; l++) kldsel_tensor_free(pair[l]);
+    }
+}
+END_TEST
+
 /* A lone layer's cosine matrices take several tiles for each sign; each tile is told, so each can be
  * cancelled. */
 START_TEST(quadratic_work_is_told_tile_by_tile) {
@@ -302,6 +388,8 @@ Suite *test_suite(void) {
   tcase_add_loop_test(tests, linear_work_is_told_chunk_by_chunk, 0, 4);
   tcase_add_test(tests, a_layer_of_one_chunk_is_told_on_several_threads);
   tcase_add_test(tests, none_but_the_caller_is_called_on);
+  tcase_add_test(tests, none_but_the_caller_is_called_of_many);
+  tcase_add_test(tests, each_layer_tells_its_own_work);
   tcase_add_test(tests, quadratic_work_is_told_tile_by_tile);
   tcase_add_test(tests, cancel_at_every_callback);
   return suite;

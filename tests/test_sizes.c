@@ -163,7 +163,7 @@ START_TEST(shapes_of_every_size) {
 }
 END_TEST
 
-/* Up to the largest extent that is taken memory alone is what lacks. */
+/* Up to the largest extent, memory is what lacks, or room for so many filters to be ranked by. */
 START_TEST(the_largest_extent_is_tried) {
   const int64_t most = INT64_C(1) << (LOG_ADDRESSES == 63 ? 48 : 26);
   const int64_t shapes[][3] = {{2, most, 1}, {most, 2, 1}, {2, most + 1, 1}, {most + 1, 2, 1}};

@@ -402,14 +402,18 @@ END_TEST
 /* A layer of one filter has neither means nor divergences. */
 START_TEST(fields_that_a_single_filter_has_not) {
   kldsel_tensor *tensor = matrix_view(weights, 1, 8);
-  kldsel_profile *profile = profile_of(tensor);
   double values[HEAD];
   size_t length = 0;
-  assert_ok(kldsel_profile_export(profile, values, HEAD, &length));
-  kldsel_profile_free(profile);
+  static const int32_t references[] = {KLDSEL_REFERENCE_WITHIN, KLDSEL_REFERENCE_UNIFORM};
+  for (size_t r = 0; r < COUNT(references); r++) {
+    set_int(KLDSEL_OPTION_REFERENCE, references[r]);
+    kldsel_profile *profile = profile_of(tensor);
+    assert_ok(kldsel_profile_export(profile, values, HEAD, &length));
+    kldsel_profile_free(profile);
+    assert_ok(kldsel_profile_import(values, length, test_options, &profile));
+    kldsel_profile_free(profile);
+  }
   kldsel_tensor_free(tensor);
-  assert_ok(kldsel_profile_import(values, length, test_options, &profile));
-  kldsel_profile_free(profile);
   for (size_t at = 9; at < HEAD; at++) assert_corrupt(values, length, at, 0, KLDSEL_ERROR_INVALID_ARGUMENT);
 }
 END_TEST
