@@ -21,7 +21,7 @@ FIELDS = ("file", "line", "operator", "before", "after", "result")
 # What other builds lack, or do at several levels alone; these tests have it.
 WITH_OPENBLAS = {"blas_core.c", "blas_openblas.c"}
 TESTS_WITH_OPENBLAS = ["test_blas", "test_cosine", "test_version"]
-# By the tests with all their sizes, and with few of them.
+# By the tests with all their sizes, or explained; and by few of them.
 SURVIVED = ("survived", "survived quick")
 # Other programs, made of the same lines.
 DROPPED = ("equivalent", "invalid")
@@ -135,6 +135,15 @@ def explained():
     return {tuple(one): group["why"] for group in groups for one in group["mutants"]}
 
 
+def tell_stale(mutants, reasons):
+    """Prints which explanations are of no fault that can be made any more; their number."""
+    files, keys = {one.file for one in mutants}, {one.key for one in mutants}
+    stale = [key for key in reasons if key[0] in files and key not in keys]
+    for file, before, after in stale:
+        print(f"{file}: explained, and no longer there\n- {before}\n+ {after}")
+    return len(stale)
+
+
 def report(chosen, results):
     """Prints what survives unexplained, and the score; the number of those."""
     reasons = explained()
@@ -168,7 +177,8 @@ def main():
     arguments = parse_arguments()
     work = arguments.results.parent.resolve()
     found = [(harness, mutants_in(harness, names), tests) for harness, names, tests in parts(arguments)]
-    chosen = choose([one for _, mutants, _ in found for one in mutants], arguments)
+    every = [one for _, mutants, _ in found for one in mutants]
+    chosen = choose(every, arguments)
     if arguments.list:
         for one in chosen:
             print(f"{one.file}:{one.line}: {one.operator}\n- {one.before}\n+ {one.after}")
@@ -182,7 +192,9 @@ def main():
             return result is None and not arguments.quick
         if result is None:
             return True
-        return (arguments.retry and result in SURVIVED) or (not arguments.quick and result == "survived quick")
+        if arguments.quick:
+            return arguments.retry and result == "survived quick"
+        return result == "survived quick" or (arguments.retry and result == "survived")
 
     for harness, mutants, tests in found:
         of_these = set(mutants)
@@ -193,8 +205,9 @@ def main():
         covered = arguments.coverage and tests is not TESTS_WITH_OPENBLAS
         reaching = cover.reached(arguments.coverage.resolve(), work, tests) if covered else {}
         run_all(harness, todo, tests, reaching, results, arguments)
+    stale = tell_stale(every, reasons)
     unexplained, killed = report(chosen, results)
-    return 1 if unexplained or not killed else 0
+    return 1 if stale or unexplained or not killed else 0
 
 
 if __name__ == "__main__":
