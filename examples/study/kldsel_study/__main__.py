@@ -11,7 +11,7 @@ from pathlib import Path
 from kldsel_study import places
 from kldsel_study.arms import COUNTS
 from kldsel_study.networks import SOURCES
-from kldsel_study.plan import PARTS, PASSES
+from kldsel_study.plan import PARTS, PASSES, SEEDS
 from kldsel_study.targets import READERS
 
 RUNS = places.RESULTS / "runs.csv"
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--targets", nargs="+", choices=READERS, default=list(READERS), metavar="NAME",
                        help=f"of {', '.join(READERS)} (default: all)")  # fmt: skip
     which.add_argument("--images", nargs="+", type=int, choices=PASSES, default=[200, 1000])
-    which.add_argument("--seeds", type=int, help="runs to report of each choice (default: as planned)")
+    which.add_argument("--seeds", type=int, default=SEEDS, help="draws of images to report (default: %(default)s)")
     which.add_argument("--runs", type=Path, default=RUNS, help="the table of runs")
 
     run = commands.add_parser("run", parents=[which], help="train what is missing, append to results/runs.csv")

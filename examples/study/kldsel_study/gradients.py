@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from kldsel_study import places
 from kldsel_study.networks import SOURCES
-from kldsel_study.plan import SEARCH_SEED, Cell, best_rate, rates_of, seeds_of
+from kldsel_study.plan import SEARCH_SEED, Cell, best_rate, rates_of
 from kldsel_study.results import RECIPE, Key, Runs
 from kldsel_study.training import BATCH, Workbench
 from kldsel_study.work import cells
@@ -52,7 +52,7 @@ def measure(options: argparse.Namespace) -> None:
     for cell in cells(options):
         workbench = None
         rate = best_rate(runs, cell, "none", rates_of(cell))
-        for seed in range(SEARCH_SEED + 1, SEARCH_SEED + 1 + (options.seeds or seeds_of(cell))):
+        for seed in range(SEARCH_SEED + 1, SEARCH_SEED + 1 + options.seeds):
             if rate is None or len(of(there, cell).query("seed == @seed")):
                 continue
             workbench = workbench or Workbench(SOURCES[cell.network], cell.target)

@@ -45,19 +45,16 @@ class Rates:
 
 
 THOROUGH = (Cell("fashion_vgg", "mnist", 200), Cell("resnet20", "fashion", 200), Cell("fashion_vgg", "cifar10", 200))
-"""Cells with every rate tried, five seeds and ten random draws. In all others the middle three rates come first, and
-there are three seeds and five draws."""
+"""Cells with every rate tried and ten random draws. In all others the middle three rates come first, and there are
+five draws."""
+SEEDS = 5
+"""Draws of training images to report of each choice of layers."""
 
 
 def rates_of(cell: Cell) -> Rates:
     """The learning rates that every choice of layers of a cell is tried with."""
     every = SOURCES[cell.network].rates
     return Rates(every, every if cell in THOROUGH else every[1:-1])
-
-
-def seeds_of(cell: Cell) -> int:
-    """Draws of training images to report of each choice."""
-    return 5 if cell in THOROUGH else 3
 
 
 def draws_of(cell: Cell) -> int:

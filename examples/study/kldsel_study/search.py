@@ -27,8 +27,8 @@ from tqdm import tqdm
 from kldsel_study import scores, search_table
 from kldsel_study.arms import Layers
 from kldsel_study.networks import SOURCES
-from kldsel_study.plan import SEARCH_SEED, Cell, missing, rates_of, seeds_of
-from kldsel_study.results import RECIPE, Key, Runs, name_layers
+from kldsel_study.plan import SEARCH_SEED, Cell, missing, rates_of
+from kldsel_study.results import RECIPE, Key, Runs, name_layers, read_layers
 from kldsel_study.training import Workbench
 from kldsel_study.work import cells
 
@@ -78,13 +78,16 @@ def search(options: argparse.Namespace) -> None:
         rates = rates_of(cell)
         workbench: Workbench | None = None
         for algorithm in ALGORITHMS:
-            if not search_table.of(search_table.saved(), cell).query("algorithm == @algorithm").empty:
-                continue
-            workbench = workbench or Workbench(SOURCES[cell.network], cell.target)
-            found, tried = _searched(runs, workbench, cell, algorithm, count)
-            for key in missing(runs, cell, [found], count, rates, seeds_of(cell)):
+            known = search_table.of(search_table.saved(), cell).query("algorithm == @algorithm")
+            if known.empty:
+                workbench = workbench or Workbench(SOURCES[cell.network], cell.target)
+                found, tried = _searched(runs, workbench, cell, algorithm, count)
+                search_table.append(runs, cell, algorithm, name_layers(found, count), tried)
+            else:
+                found = read_layers(known.layers.iloc[0], count)
+            for key in missing(runs, cell, [found], count, rates, options.seeds):
+                workbench = workbench or Workbench(SOURCES[cell.network], cell.target)
                 runs.add(key, workbench.run(key))
-            search_table.append(runs, cell, algorithm, name_layers(found, count), tried)
 
 
 def _searched(runs: Runs, workbench: Workbench, cell: Cell, algorithm: str, count: int) -> tuple[Layers, list[Key]]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from kldsel_study import scores
 from kldsel_study.networks import SOURCES
-from kldsel_study.plan import Cell, layer_sets, missing, rates_of, seeds_of, total
+from kldsel_study.plan import Cell, layer_sets, missing, rates_of, total
 from kldsel_study.results import Key, Runs, name_layers
 from kldsel_study.targets import POOLS
 from kldsel_study.training import Workbench
@@ -38,7 +38,7 @@ def work(options: argparse.Namespace, until: float) -> None:
     runs = Runs(options.runs)
     for cell in cells(options):
         source = SOURCES[cell.network]
-        rates, seeds = rates_of(cell), options.seeds or seeds_of(cell)
+        rates, seeds = rates_of(cell), options.seeds
         table = scores.saved(cell.network)
         workbench = None
         for part in options.parts:
