@@ -215,7 +215,7 @@ static void run_chunk(void *context, size_t chunk, int32_t task_worker) {
   slot.first_channel = (int64_t)chunk * job->chunk_channels;
   slot.channels = smaller(job->chunk_channels, job->channels - slot.first_channel);
   int64_t weights = slot.channels * job->elements * job->filters;
-  slot.worker = job->threads > 1 ? task_worker : job->worker;
+  slot.worker = progress_worker(job->threads, task_worker, job->worker);
   sum_chunk(job, &slot);
   int lossy = slot.counts[2] == SCAN_EXTREME && wants_means(job); /* all is going to be done again */
   int summed = job->filters > 1 && slot.counts[2] == SCAN_ORDINARY && !progress_cancelled(job->progress);

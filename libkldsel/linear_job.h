@@ -63,9 +63,8 @@ static inline int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-/* Whom progress is told by: a job on one thread, whose one slot is 0, may be another team's task. */
 static inline int32_t worker_of(const struct job *job, int32_t slot) {
-  return job->threads > 1 ? slot : job->worker;
+  return progress_worker(job->threads, slot, job->worker);
 }
 
 /* Bytes per element of a fetched line. */

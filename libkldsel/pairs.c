@@ -184,7 +184,8 @@ static void run_tile(void *context, size_t task, int32_t task_worker) {
     kldsel_turns_advance(&job->turns);
   }
   if (!cancelled)
-    progress_add(job->progress, (uint64_t)(rows * filters), job->threads > 1 ? task_worker : job->worker);
+    progress_add(job->progress, (uint64_t)(rows * filters),
+                 progress_worker(job->threads, task_worker, job->worker));
 }
 
 static kldsel_status compute_sign(struct job job, const struct allocator *allocator) {

@@ -33,6 +33,11 @@ static inline int progress_cancelled(struct progress *progress) {
   return atomic_load_explicit(&progress->cancelled, memory_order_relaxed);
 }
 
+/* Which worker progress_add is told of: a job that runs on one thread may be another team's task. */
+static inline int32_t progress_worker(int32_t threads, int32_t task_worker, int32_t worker) {
+  return threads > 1 ? task_worker : worker;
+}
+
 /* Worker 0 is the thread that called the library, the only one that may call back. The last call, with done
  * == total, is left to progress_end. */
 static inline void progress_add(struct progress *progress, uint64_t weights, int32_t worker) {

@@ -94,6 +94,7 @@ static void check_shape(const struct shape *shape, int32_t dtype, uint64_t seed)
 
 START_TEST(small_layers_have_the_same_bits) {
   size_t step = test_quick() ? 4 : 1;
+  /* The largest by one dtype, of which lines of more than a tile are worked on 64 at a time. */
   for (size_t s = 0; s < COUNT(small_shapes); s += step)
     if (!test_quick() || shape_weights(&small_shapes[s]) < 1 << 14 || 1 + _i == KLDSEL_DTYPE_BF16)
       check_shape(&small_shapes[s], 1 + _i, 151 + s);

@@ -124,7 +124,7 @@ START_TEST(streamed_is_as_kept) {
   set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
   for (size_t p = 0; p < COUNT(patterns); p += test_quick() ? 4 : 1) {
     struct layer layer = layer_create(patterns[p], 101, 3, 9, 261);
-    /* The last once more, of filters that are much alike: their cosines differ in the third digit. */
+    /* The last once more, of filters that are much alike: their cosines differ in the fifth digit. */
     if (p + 1 == COUNT(patterns))
       for (int64_t e = 0; e < layer.filters * layer_elements(&layer); e++) layer.weights[e] += 10;
     kldsel_tensor *tensor = layer_view(&layer);

@@ -203,8 +203,8 @@ START_TEST(a_layer_of_one_chunk_is_told_on_several_threads) {
 }
 END_TEST
 
-/* However many threads share a layer's chunks, none but the caller tells of them. */
-START_TEST(none_but_the_caller_is_called_on) {
+/* However many threads share its chunks. */
+START_TEST(the_caller_alone_tells_of_a_shared_layer) {
   enum {
     FILTERS = 1024,
     ELEMENTS = 1024
@@ -229,8 +229,8 @@ START_TEST(none_but_the_caller_is_called_on) {
 }
 END_TEST
 
-/* Layers of several chunks that are each one thread's: on the caller's alone they are told of. */
-START_TEST(none_but_the_caller_is_called_of_many) {
+/* Each of which, of several chunks, is one thread's. */
+START_TEST(the_caller_alone_tells_of_many_layers) {
   enum {
     LAYERS = 5,
     FILTERS = 17, /* of which 16 are a chunk */
@@ -388,8 +388,8 @@ Suite *test_suite(void) {
   tcase_add_test(tests, progress_counts_all_work);
   tcase_add_loop_test(tests, linear_work_is_told_chunk_by_chunk, 0, 4);
   tcase_add_test(tests, a_layer_of_one_chunk_is_told_on_several_threads);
-  tcase_add_test(tests, none_but_the_caller_is_called_on);
-  tcase_add_test(tests, none_but_the_caller_is_called_of_many);
+  tcase_add_test(tests, the_caller_alone_tells_of_a_shared_layer);
+  tcase_add_test(tests, the_caller_alone_tells_of_many_layers);
   tcase_add_test(tests, each_layer_tells_its_own_work);
   tcase_add_test(tests, quadratic_work_is_told_tile_by_tile);
   tcase_add_test(tests, cancel_at_every_callback);
