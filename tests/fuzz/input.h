@@ -36,7 +36,8 @@ double take_finite(struct input *input);
 
 /** Whether a call succeeded. A failure must have a status that has a name, and set a text; a success must
  * leave the text as it was. */
-#define attempt(call) (mark_error(), judge(#call, (call)))
+#define attempt(call) (mark(), judge(#call, (call)))
+void mark(void);
 bool judge(const char *call, kldsel_status status);
 
 /** Sets options of test_options, as many and what the input says; what they refuse stays as it was. No
