@@ -8,7 +8,7 @@ readonly root work=$root/build/mutation
 
 usage() {
     cat <<'TEXT'
-Usage: mutate.sh [FILE...] [--sample N [--seed N]] [--jobs N] [--quick] [--retry] [--list]
+Usage: mutate.sh [FILE...] [--sample N [--seed N]] [--jobs N] [--quick] [--retry] [--list] [--instruments]
 
 Makes small faults in libkldsel/ (needs clang, whose syntax tree says where), each alone: other relations, operators,
 constants, statuses and results, conditions turned round, statements left out. Of each, the library's baseline level
@@ -22,6 +22,9 @@ the run with status 1. What became of each is in build/mutation/results.csv; the
   --quick     leave out what is explained, run the tests with few of their sizes; the next run without it does the rest
   --retry     try the unexplained survivors again, after a change of the tests
   --list      print the faults, try none
+  --instruments
+              of those explained, try the ones that an instrument is to tell, with it: the sanitizers of addresses, of
+              undefined behaviour and of threads, and valgrind
 TEXT
 }
 
@@ -41,6 +44,14 @@ mkdir -p "$work"
 configure build -Dblas=builtin -Doptimization=1 -Ddebug=false
 configure coverage -Dblas=builtin -Dbuildtype=debug -Db_coverage=true
 configure openblas -Dblas=openblas -Doptimization=1 -Ddebug=false
+instruments=()
+for argument; do
+    [[ $argument == --instruments ]] || continue
+    configure sanitizers -Dblas=builtin -Doptimization=1 -Db_lundef=false -Db_sanitize=address,undefined \
+        -Dc_args=-fno-sanitize-recover=all -Dwerror=false
+    configure threads -Dblas=builtin -Doptimization=1 -Db_lundef=false -Db_sanitize=thread -Dwerror=false
+    instruments=(--sanitizers "$work/sanitizers" --threads "$work/threads")
+done
 exec python3 "$root/tests/mutation/mutate.py" --build "$work/build" --coverage "$work/coverage" \
     --with-openblas "$work/openblas" \
-    --results "$work/results.csv" "$@"
+    --results "$work/results.csv" "${instruments[@]}" "$@"

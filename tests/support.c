@@ -80,19 +80,48 @@ enum {
   GUARD_BYTES = 16
 };
 
-/* In front of each block: a mark to tell foreign pointers from ours, and the size, to find the guard
- * behind the block; and a guard. A multiple of sixteen bytes keeps malloc's alignment. */
+/* In front of each block: a mark to tell foreign pointers from ours, the size, to find the guard behind the
+ * block, and a guard; before and behind all this a moat, if one is asked for, for what misses by more. A
+ * multiple of sixteen bytes keeps malloc's alignment. */
 struct block {
   uint64_t mark;
   uint64_t size;
+  uint64_t moat;
+  uint64_t unused;
   unsigned char guard[GUARD_BYTES];
 };
-_Static_assert(sizeof(struct block) == 32, "blocks must stay aligned");
+_Static_assert(sizeof(struct block) == 48, "blocks must stay aligned");
+
+/* The address sanitizer guards a block as malloc gave it, and not what is given of it here: it is told. */
+#ifdef __SANITIZE_ADDRESS__ /* gcc's */
+#define WATCHED_BY_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED_BY_SANITIZER
+#endif
+#endif
+#ifdef WATCHED_BY_SANITIZER
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(bytes, size) ((void)(bytes), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(bytes, size) ((void)(bytes), (void)(size))
+#endif
+
+static void forbid_guards(struct block *block, size_t size) {
+  ASAN_POISON_MEMORY_REGION(block, sizeof *block);
+  ASAN_POISON_MEMORY_REGION((unsigned char *)(block + 1) + size, GUARD_BYTES);
+}
 
 /* Aborts outright: these run on threads that Check does not know. */
 static void broken(const char *what) {
   fprintf(stderr, "allocator misused: %s\n", what);
   abort();
+}
+
+static bool all_guard(const unsigned char *bytes, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (bytes[i] != GUARD) return false;
+  return true;
 }
 
 void *memory_allocate(void *user, size_t size) {
@@ -103,15 +132,20 @@ void *memory_allocate(void *user, size_t size) {
       (number == memory->fail_at || (memory->fail_onwards && number > memory->fail_at)))
     return NULL;
   if (memory->limit != 0 && size > memory->limit) return NULL;
-  if (size > SIZE_MAX - sizeof(struct block) - GUARD_BYTES) return NULL;
-  struct block *block = malloc(sizeof *block + size + GUARD_BYTES);
-  if (!block) return NULL;
+  size_t moat = memory->moat, around = sizeof(struct block) + GUARD_BYTES + 2 * moat;
+  if (size > SIZE_MAX - around) return NULL;
+  unsigned char *start = malloc(around + size);
+  if (!start) return NULL;
+  struct block *block = (struct block *)(void *)(start + moat);
   block->mark = ALIVE;
   block->size = size;
+  block->moat = moat;
   unsigned char *bytes = (unsigned char *)(block + 1);
   memset(block->guard, GUARD, sizeof block->guard);
   memset(bytes, FRESH, size);
-  memset(bytes + size, GUARD, GUARD_BYTES);
+  memset(bytes + size, GUARD, GUARD_BYTES + moat);
+  memset(start, GUARD, moat);
+  forbid_guards(block, size);
   atomic_fetch_add(&memory->live, 1);
   size_t total = atomic_fetch_add(&memory->bytes, size) + size, peak = atomic_load(&memory->peak);
   while (total > peak && !atomic_compare_exchange_weak(&memory->peak, &peak, total)) continue;
@@ -122,16 +156,18 @@ void memory_release(void *user, void *pointer) {
   struct memory *memory = user;
   if (!pointer) broken("release of NULL");
   struct block *block = (struct block *)pointer - 1;
+  ASAN_UNPOISON_MEMORY_REGION(block, sizeof *block);
   if (block->mark != ALIVE) broken("release of what it did not hand out, or twice");
   const unsigned char *behind = (const unsigned char *)pointer + block->size;
-  for (size_t i = 0; i < GUARD_BYTES; i++) {
-    if (block->guard[i] != GUARD) broken("written before the beginning of a block");
-    if (behind[i] != GUARD) broken("written past the end of a block");
-  }
+  ASAN_UNPOISON_MEMORY_REGION(behind, GUARD_BYTES);
+  unsigned char *start = (unsigned char *)block - block->moat;
+  if (!all_guard(block->guard, GUARD_BYTES) || !all_guard(start, block->moat))
+    broken("written before the beginning of a block");
+  if (!all_guard(behind, GUARD_BYTES + block->moat)) broken("written past the end of a block");
   block->mark = 0;
   atomic_fetch_sub(&memory->live, 1);
   atomic_fetch_sub(&memory->bytes, block->size);
-  free(block);
+  free(start);
 }
 
 void start_options(void) {
@@ -142,6 +178,7 @@ void start_options(void) {
   test_memory.fail_at = 0;
   test_memory.fail_onwards = false;
   test_memory.limit = 0;
+  test_memory.moat = 0;
   assert_ok(kldsel_options_create(memory_allocate, memory_release, &test_memory, &test_options));
 }
 

@@ -86,6 +86,7 @@ struct memory {
   size_t fail_at;      /**< fail the allocation of this number, counted from 1; 0: none */
   bool fail_onwards;   /**< and all after it */
   size_t limit;        /**< fail requests above so many bytes; 0: none */
+  size_t moat; /**< bytes around each block, a multiple of 16, that are looked at when it is given back */
 };
 
 void *memory_allocate(void *user, size_t size);

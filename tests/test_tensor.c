@@ -416,6 +416,33 @@ START_TEST(a_view_follows_its_buffer_and_a_copy_does_not) {
 }
 END_TEST
 
+/* As many axes as there may be, which lie in memory last to first: the walk ends with the last of them. */
+START_TEST(a_copy_of_eight_axes) {
+  static const int64_t shape[KLDSEL_MAX_RANK] = {2, 1, 3, 1, 2, 2, 1, 2};
+  uint8_t bytes[48];
+  int64_t strides[KLDSEL_MAX_RANK], next = 1;
+  for (size_t i = 0; i < COUNT(bytes); i++) bytes[i] = (uint8_t)i;
+  for (size_t a = 0; a < KLDSEL_MAX_RANK; a++) {
+    strides[a] = next;
+    next *= shape[a];
+  }
+  ck_assert_int_eq(next, COUNT(bytes));
+  kldsel_tensor *tensor = NULL, *copy = NULL;
+  assert_ok(kldsel_tensor_view_strided(bytes, sizeof bytes, 0, KLDSEL_DTYPE_U8, KLDSEL_MAX_RANK, shape,
+                                       strides, 1U, 0, test_options, &tensor));
+  assert_ok(kldsel_tensor_copy(tensor, test_options, &copy));
+  double values[48];
+  assert_ok(kldsel_tensor_values(copy, values, 48));
+  for (int64_t i = 0; i < 48; i++) {
+    int64_t rest = i, offset = 0;
+    for (size_t a = KLDSEL_MAX_RANK; a-- > 0; rest /= shape[a]) offset += rest % shape[a] * strides[a];
+    ck_assert_double_eq(values[i], (double)offset);
+  }
+  kldsel_tensor_free(tensor);
+  kldsel_tensor_free(copy);
+}
+END_TEST
+
 START_TEST(a_copy_keeps_channels_and_scales) {
   const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8};
   const double scales[] = {1, 100};
@@ -497,6 +524,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, default_options);
   tests = add_case(suite, "copies");
   tcase_add_test(tests, a_view_follows_its_buffer_and_a_copy_does_not);
+  tcase_add_test(tests, a_copy_of_eight_axes);
   tcase_add_test(tests, a_copy_keeps_channels_and_scales);
   tcase_add_test(tests, copy_passes_on_what_is_not_finite);
   tcase_add_test(tests, copy_refuses);

@@ -47,12 +47,13 @@ def _lines(counts, folder):
 
 def reached(build, work, tests):
     """By "file:line", the tests that reach it; lines that no code was made of are left out. What is known of a test
-    is kept until that is built again."""
+    is kept until that or the library is built again."""
     kept = work / "coverage.json"
+    library = (build / "libkldsel" / "libkldsel.so").stat().st_mtime
     known = json.loads(kept.read_text()) if kept.is_file() else {}
     for test in tests:
         program, folder = build / "tests" / test, work / "coverage" / test
-        built = program.stat().st_mtime
+        built = max(program.stat().st_mtime, library)
         if known.get(test, {}).get("built") != built:
             shutil.rmtree(folder, ignore_errors=True)
             known[test] = {"built": built, "lines": _lines(_run(program, folder), folder)}

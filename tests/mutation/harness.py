@@ -5,13 +5,13 @@ import contextlib
 import json
 import os
 import re
-import resource
 import shlex
 import shutil
 import signal
 import subprocess
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # Of a compile command, what names files, and what makes it slow.
@@ -22,6 +22,14 @@ KERNEL_TESTS = ("test_kernels_convert", "test_kernels_exponential", "test_kernel
 QUICK = "KLDSEL_TEST_QUICK"
 LONGEST = 900  # seconds, of a test with all its sizes
 MEMORY = 8 << 30
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What watches the tests as they run."""
+
+    wrapper: tuple[str, ...]
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 def run(command, **options):
@@ -57,11 +65,10 @@ class Harness:
     """Compiles mutants of the library, for the baseline level alone unless told otherwise, and runs the tests of a
     build folder."""
 
-    def __init__(self, root, build, work, levels=False):
+    def __init__(self, root, build, work, levels=False, instrument=None):
         self.root, self.build, self.work = root, build, work
+        self.instrument = instrument or Instrument(("prlimit", "--core=0", f"--as={MEMORY}"))
         self.archives = sorted((build / "libkldsel").glob("libkldsel-kernels-avx*.a")) if levels else []
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         commands = json.loads((build / "compile_commands.json").read_text())
         self.entries, self.kernels, tests = {}, set(), {}
         for entry in commands:
@@ -77,6 +84,7 @@ class Harness:
             *shlex.split(subprocess.check_output(["pkg-config", "--libs", *self._packages()], text=True)),
             "-lm",
             "-pthread",
+            *(one for one in self.entries["version.c"] if one.startswith("-fsanitize")),
         ]
         self.objects = work / ("objects-of-levels" if levels else "objects")
         self.objects.mkdir(parents=True, exist_ok=True)
@@ -178,9 +186,10 @@ class Harness:
             "CK_FORK": "no",
             "CK_VERBOSITY": "silent",
             "LD_PRELOAD": str(folder / "libkldsel.so.1"),
+            **self.instrument.variables,
         }
         process = subprocess.Popen(
-            [self.program(folder, test)],
+            [*self.instrument.wrapper, self.program(folder, test)],
             env={**{name: value for name, value in os.environ.items() if name != QUICK}, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import cover
+import instruments
 from harness import Harness
 from mutants import mutants_of
 
@@ -39,6 +40,9 @@ def parse_arguments():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--retry", action="store_true")
+    parser.add_argument("--instruments", action="store_true")
+    parser.add_argument("--sanitizers", type=Path)
+    parser.add_argument("--threads", type=Path)
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -129,10 +133,10 @@ def run_all(harness, todo, tests, reaching, results, arguments):
                 print(f"\r{done} of {len(todo)}", end="", file=sys.stderr)
 
 
-def explained():
-    """By file, before and after, why nothing can notice."""
+def explained(field="why"):
+    """By file, before and after, why nothing can notice; or what instrument does."""
     groups = tomllib.loads(EXPLAINED.read_text())["group"] if EXPLAINED.is_file() else []
-    return {tuple(one): group["why"] for group in groups for one in group["mutants"]}
+    return {tuple(one): group[field] for group in groups if field in group for one in group["mutants"]}
 
 
 def tell_stale(mutants, reasons):
@@ -173,6 +177,14 @@ def parts(arguments):
         yield Harness(ROOT, build, work, levels=True), names & WITH_OPENBLAS or WITH_OPENBLAS, TESTS_WITH_OPENBLAS
 
 
+def try_instruments(chosen, arguments):
+    """The faults that instruments are to tell; 1 if they do not."""
+    build, work = arguments.build.resolve(), arguments.results.parent.resolve()
+    builds = {"sanitizers": arguments.sanitizers, "threads": arguments.threads, "valgrind": build}
+    reaching = cover.reached(arguments.coverage.resolve(), work, tests_of(build)) if arguments.coverage else {}
+    return 1 if instruments.check(ROOT, chosen, explained("told_by"), builds, work, tests_of, reaching) else 0
+
+
 def main():
     arguments = parse_arguments()
     work = arguments.results.parent.resolve()
@@ -183,6 +195,8 @@ def main():
         for one in chosen:
             print(f"{one.file}:{one.line}: {one.operator}\n- {one.before}\n+ {one.after}")
         return 0
+    if arguments.instruments:
+        return try_instruments(chosen, arguments)
     results = Results(arguments.results)
     reasons = explained()
 
