@@ -22,14 +22,17 @@ KERNEL_TESTS = ("test_kernels_convert", "test_kernels_exponential", "test_kernel
 QUICK = "KLDSEL_TEST_QUICK"
 LONGEST = 900  # seconds, of a test with all its sizes
 MEMORY = 8 << 30
+LIMITS = ("prlimit", "--core=0", f"--as={MEMORY}")
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """What watches the tests as they run."""
+    """What watches the tests as they run; or what is in the build that they run in."""
 
     wrapper: tuple[str, ...]
     variables: dict[str, str] = field(default_factory=dict)
+    levels: bool = False
+    """Of every CPU level, not of the baseline alone."""
 
 
 def run(command, **options):
@@ -67,7 +70,7 @@ class Harness:
 
     def __init__(self, root, build, work, levels=False, instrument=None):
         self.root, self.build, self.work = root, build, work
-        self.instrument = instrument or Instrument(("prlimit", "--core=0", f"--as={MEMORY}"))
+        self.instrument = instrument or Instrument(LIMITS)
         self.archives = sorted((build / "libkldsel").glob("libkldsel-kernels-avx*.a")) if levels else []
         commands = json.loads((build / "compile_commands.json").read_text())
         self.entries, self.kernels, tests = {}, set(), {}

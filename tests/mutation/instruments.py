@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Faults that an instrument alone is said to notice, each tried with it: `told_by` in survivors.toml."""
+"""Faults that an instrument or another build alone is to notice, each tried with it: `told_by` in survivors.toml."""
 
 import platform
 from pathlib import Path
 
-from harness import Harness, Instrument
+from harness import LIMITS, Harness, Instrument
 
 INSTRUMENTS = {
     # What is preloaded does not find the address sanitizer in the first place.
@@ -15,6 +15,8 @@ INSTRUMENTS = {
     # Its runtime cannot place its shadow where the kernel randomises addresses widely.
     "threads": Instrument(("setarch", platform.machine(), "-R"), {"TSAN_OPTIONS": "halt_on_error=1"}),
     "valgrind": Instrument(("valgrind", "--quiet", "--error-exitcode=99")),
+    "levels": Instrument(LIMITS, levels=True),
+    "openblas": Instrument(LIMITS, levels=True),
 }
 
 
@@ -22,7 +24,8 @@ class Instrumented:
     """The tests of a build, watched by one of the instruments."""
 
     def __init__(self, root, name, build, work):
-        self.harness = Harness(root, build, work / name, instrument=INSTRUMENTS[name])
+        instrument = INSTRUMENTS[name]
+        self.harness = Harness(root, build, work / name, instrument.levels, instrument)
         self.tellers = set()
 
     def teller(self, mutant, tests):
@@ -40,7 +43,7 @@ class Instrumented:
         return None
 
 
-def check(root, chosen, told_by, builds, work, tests_of, reaching):
+def check(root, chosen, told_by, builds, work, tests_with, reaching):
     """Tries each of the faults; prints which test tells, and returns how many are not told."""
     watched, silent, total = {}, 0, 0
     for one in chosen:
@@ -50,7 +53,7 @@ def check(root, chosen, told_by, builds, work, tests_of, reaching):
         if name not in watched:
             watched[name] = Instrumented(root, name, builds[name], work)
         total += 1
-        tests = set(tests_of(builds[name]))
+        tests = tests_with(name)
         found = watched[name].teller(one, tests & (reaching.get(f"{one.file}:{one.line}") or tests))
         if found is None:
             silent += 1

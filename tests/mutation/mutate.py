@@ -180,9 +180,19 @@ def parts(arguments):
 def try_instruments(chosen, arguments):
     """The faults that instruments are to tell; 1 if they do not."""
     build, work = arguments.build.resolve(), arguments.results.parent.resolve()
-    builds = {"sanitizers": arguments.sanitizers, "threads": arguments.threads, "valgrind": build}
+    builds = {
+        "sanitizers": arguments.sanitizers,
+        "threads": arguments.threads,
+        "valgrind": build,
+        "levels": build,
+        "openblas": arguments.with_openblas.resolve(),
+    }
     reaching = cover.reached(arguments.coverage.resolve(), work, tests_of(build)) if arguments.coverage else {}
-    return 1 if instruments.check(ROOT, chosen, explained("told_by"), builds, work, tests_of, reaching) else 0
+
+    def tests_with(name):
+        return {*TESTS_WITH_OPENBLAS, "test_pairs"} if name == "openblas" else set(tests_of(builds[name]))
+
+    return 1 if instruments.check(ROOT, chosen, explained("told_by"), builds, work, tests_with, reaching) else 0
 
 
 def main():
