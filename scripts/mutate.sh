@@ -24,7 +24,7 @@ the run with status 1. What became of each is in build/mutation/results.csv; the
   --list      print the faults, try none
   --instruments
               of those explained, try the ones that an instrument is to tell, with it: the sanitizers of addresses, of
-              undefined behaviour and of threads, and valgrind
+              undefined behaviour and of threads, valgrind, every CPU level, OpenBLAS
 TEXT
 }
 
