@@ -14,16 +14,29 @@ static const struct exponential_kernels *kernels(void) {
   return kldsel_cpu_highest_kernels()->exponentials;
 }
 
-/* ln(mean(exp(values))). */
-static double log_mean_exp(const struct distribution *p) {
-  double length = (double)p->length;
-  if (p->wide) return log(kernels()->sum_exponentials(p->values, p->length) / length);
-  /* exp(v) = 1 + v + what is left, and the mean of v is known: that rest is of second order and positive. */
-  return log1p(p->residual + kernels()->sum_excess(p->values, p->length) / length);
-}
-
 static int is_wide(double lowest, double highest, double temperature) {
   return (highest - lowest) / temperature > 1.0;
+}
+
+/* (1 + a) ln(1 + a) - a: near 0 by its series, as what is left of the mean after centring may be all of a,
+ * and its square all of the result. What is left out is below 2^-54 of the sum. */
+static double entropy_excess(double a) {
+  if (fabs(a) > 1e-3) return (1.0 + a) * log1p(a) - a;
+  return a * a * 0.5 * (1.0 - a * (1.0 / 3 - a * (1.0 / 6 - a * (1.0 / 10 - a * (1.0 / 15)))));
+}
+
+static void take_log_means(struct distribution *p) {
+  double length = (double)p->length;
+  if (p->wide) {
+    p->log_mean = log(kernels()->sum_exponentials(p->values, p->length) / length);
+    return;
+  }
+  /* exp(v) = 1 + v + what is left, and the mean of v is known: that rest is of second order and positive. */
+  double excess = kernels()->sum_excess(p->values, p->length) / length;
+  double a = kernels()->sum(p->values, p->length) / length + excess;
+  p->log_mean = log1p(a);
+  /* ln(1 + a) - a, of which a^2 / 2 is to be left of a^2. */
+  p->log_mean_excess = excess + (entropy_excess(a) - a * a) / (1.0 + a);
 }
 
 struct distribution kldsel_distribution_make(const double *similarities, size_t length, double temperature,
@@ -35,17 +48,9 @@ struct distribution kldsel_distribution_make(const double *similarities, size_t 
   made.wide = is_wide(lowest, highest, temperature);
   double center = made.wide ? highest : kernels()->sum(similarities, length) / (double)length;
   kernels()->scale(similarities, length, center, temperature, memory);
-  made.residual = kernels()->sum(memory, length) / (double)length;
-  made.log_mean = log_mean_exp(&made);
+  take_log_means(&made);
   if (sorted) qsort(memory, length, sizeof *memory, kldsel_compare_descending);
   return made;
-}
-
-/* (1 + a) ln(1 + a) - a: near 0 by its series, as what is left of the mean after centring may be all of a,
- * and its square all of the result. What is left out is below 2^-54 of the sum. */
-static double entropy_excess(double a) {
-  if (fabs(a) > 1e-3) return (1.0 + a) * log1p(a) - a;
-  return a * a * 0.5 * (1.0 - a * (1.0 / 3 - a * (1.0 / 6 - a * (1.0 / 10 - a * (1.0 / 15)))));
 }
 
 double kldsel_uniform_divergence(double count, double values, double excess, double cross) {

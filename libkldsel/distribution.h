@@ -10,8 +10,9 @@ struct distribution {
   double *values;  /* (similarity - their mean) / temperature, see wide; descending if aligned by quantile */
   size_t length;   /* 0: the layer has none */
   int wide;        /* they spread over more than 1, and are shifted by their highest, not their mean */
-  double residual; /* what is left of the mean of values after centring */
   double log_mean; /* z = ln(mean(exp(values))) */
+  /* z less what centring left of the mean of values, which has no part in it; of those that are not wide. */
+  double log_mean_excess;
 };
 
 /* From length similarities, in the caller's memory of as many doubles. */

@@ -25,7 +25,7 @@ static void scale_extreme(double *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) highest = fmax(highest, fabs(x[i]));
   int exponent;
   frexp(highest, &exponent);
-  if (highest > 0 && (exponent < -400 || exponent > 400)) scale_by_power(x, n, -exponent);
+  if (exponent < -400 || exponent > 400) scale_by_power(x, n, -exponent);
 }
 
 static int normalize(const struct kernels *kernels, double *x, int64_t n, int extreme) {

@@ -2,12 +2,10 @@
 /* The mean divergence from all other layers, in linear time.
  *
  * KL(l || m) = integral of p_l (c_l - c_m) - z_l + z_m is linear in c_m and z_m, so the sum over m needs only
- * S(u) = sum of c_m(u) and Z = sum of z_m. With p_l = 1 + e_l every integral splits into one of a centred
- * function, which is its residual, and one with e_l = expm1(c_l - z_l): all terms are then of the size of the
- * divergence. Where a layer spreads wide (a
- * low temperature) they would be far larger; the c are then 0 at their highest, where p_l has its mass, and
- * the integral is taken as it stands.
- */
+ * S(u) = sum of c_m(u) and Z = sum of z_m. With p_l = 1 + e_l every integral splits into the mean of c, which
+ * is taken together with z, and one with e_l = expm1(c_l - z_l): all terms are then of the size of the
+ * divergence. Where a layer spreads wide (a low temperature) they would be far larger; the c are then 0 at
+ * their highest, where p_l has its mass, and the integral is taken as it stands. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,16 +122,20 @@ static size_t collect_jumps(const struct room *room) {
   return count;
 }
 
+/* z, or where 1 is taken out of the density, z less the mean of c. */
+static double log_mean_of(const struct distribution *p, int wide) {
+  return wide ? p->log_mean : p->log_mean_excess;
+}
+
 static void score_layers(const struct distribution *distributions, size_t count, const struct room *room,
                          double *scores) {
-  struct sum log_means = {0}, residuals = {0};
+  struct sum log_means = {0};
   size_t layers = 0;
   int wide = 0;
+  for (size_t l = 0; l < count; l++) wide |= distributions[l].wide;
   for (size_t l = 0; l < count; l++) {
     if (distributions[l].length == 0) continue;
-    wide |= distributions[l].wide;
-    sum_add(&log_means, distributions[l].log_mean);
-    sum_add(&residuals, distributions[l].residual);
+    sum_add(&log_means, log_mean_of(&distributions[l], wide));
     layers++;
   }
   double others = (double)layers - 1.0;
@@ -150,8 +152,8 @@ static void score_layers(const struct distribution *distributions, size_t count,
       double weight = wide ? exp(log_density) : expm1(log_density);
       if (weight != 0) sum_add(&sum, weight * (own - of_others)); /* 0 times infinity is nothing here */
     }
-    if (!wide) sum_add(&sum, p->residual - (sum_value(&residuals) - p->residual) / others);
-    sum_add(&sum, (sum_value(&log_means) - p->log_mean) / others - p->log_mean);
+    double log_mean = log_mean_of(p, wide);
+    sum_add(&sum, (sum_value(&log_means) - log_mean) / others - log_mean);
     scores[l] = fmax(sum_value(&sum), 0.0);
   }
 }
@@ -176,7 +178,6 @@ static kldsel_status allocate_room(const struct distribution *distributions, siz
     room->families[f].values = next;
     room->families[f].integrals = next + room->families[f].length;
     next += 2 * room->families[f].length;
-    room->opened[f] = (struct sum){0};
   }
   return KLDSEL_OK;
 }

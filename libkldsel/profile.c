@@ -17,7 +17,6 @@ int kldsel_profile_holds_values(const struct kldsel_profile *profile, int sign) 
 
 kldsel_status kldsel_profile_lengths(struct kldsel_profile *profile) {
   for (int sign = 0; sign < PROFILE_SIGNS; sign++) {
-    profile->length[sign] = 0;
     if (profile->filters < 2 || !kldsel_profile_holds_values(profile, sign)) continue;
     if (profile->filters > LONGEST_DISTRIBUTION)
       return kldsel_fail(KLDSEL_ERROR_TOO_LARGE, "profile: %" PRId64 " filters are more than %" PRIu32,

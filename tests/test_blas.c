@@ -118,6 +118,29 @@ START_TEST(an_extent_beyond_its_integers_is_refused) {
 }
 END_TEST
 
+/* The largest extent that they hold is not: of it, memory is what lacks. */
+START_TEST(the_largest_of_its_integers_is_tried) {
+  if (sizeof(blasint) != 4 || sizeof(size_t) < 8) return;
+  answer(SAME_WIDTH);
+  as_on_an_unknown_processor();
+  const uint8_t one = 1;
+  double matrix;
+  poison(&matrix, sizeof matrix);
+  test_memory.limit = 1 << 16;
+  for (int elements = 0; elements < 2; elements++) {
+    const int64_t shape[] = {elements ? 1 : INT32_MAX, elements ? INT32_MAX : 1};
+    kldsel_tensor *tensor;
+    assert_ok(kldsel_tensor_view_strided(&one, 1, 0, KLDSEL_DTYPE_U8, 2, shape, (const int64_t[]){0, 0}, 1U,
+                                         0, test_options, &tensor));
+    assert_error(kldsel_pairwise_cosine(tensor, NULL, 0, 1, test_options, &matrix, (size_t)shape[0]),
+                 KLDSEL_ERROR_OUT_OF_MEMORY, "x: no memory for 17179869240 bytes");
+    kldsel_tensor_free(tensor);
+  }
+  test_memory.limit = 0;
+  assert_poisoned(&matrix, sizeof matrix);
+}
+END_TEST
+
 /* The answers above are the ones that the library hears: with the right width it computes. */
 START_TEST(the_same_width_is_used) {
   answer(SAME_WIDTH);
@@ -211,6 +234,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, only_what_goes_through_blas_is_refused);
   tcase_add_test(tests, own_kernels_need_no_blas);
   tcase_add_test(tests, an_extent_beyond_its_integers_is_refused);
+  tcase_add_test(tests, the_largest_of_its_integers_is_tried);
   tcase_add_test(tests, the_same_width_is_used);
   tcase_add_test(tests, build_info_takes_name_and_version);
   TCase *cores = add_case(suite, "core type");

@@ -429,6 +429,37 @@ START_TEST(ranges_of_many_blocks) {
 }
 END_TEST
 
+/* Blocks that end where the rows and columns do are followed by none of nothing. */
+START_TEST(whole_blocks) {
+  enum {
+    BLOCK = 96, /* as found above */
+    ELEMENTS = 40
+  };
+  static double weights[2 * BLOCK][ELEMENTS], matrix[4 * BLOCK * BLOCK];
+  for (int i = 0; i < 2 * BLOCK; i++) {
+    weights[i][0] = cos(i);
+    weights[i][1] = sin(i);
+  }
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  struct progress seen;
+  assert_ok(kldsel_options_set_progress(test_options, watch, &seen));
+  for (int64_t blocks = 1; blocks <= 2; blocks++) {
+    int64_t filters = blocks * BLOCK;
+    kldsel_tensor *x = matrix_view(weights[0], filters, ELEMENTS);
+    for (int64_t first = 0; first <= 1; first++) {
+      int64_t rows = filters - first;
+      seen = (struct progress){0};
+      assert_ok(kldsel_pairwise_cosine(x, NULL, first, rows, test_options, matrix, (size_t)(rows * filters)));
+      for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < filters; j++)
+          ck_assert_double_le(fabs(matrix[i * filters + j] - cos((double)(first + i - j))), 1e-12);
+      ck_assert_uint_eq(seen.calls, (size_t)(first == 0 ? blocks * (blocks + 1) / 2 : blocks * blocks));
+    }
+    kldsel_tensor_free(x);
+  }
+}
+END_TEST
+
 /* Each thread has scratch of its own; one block is nothing for a second one. */
 START_TEST(one_block_takes_one_thread) {
   const double weights[] = {3, 4, 4, 3};
@@ -496,6 +527,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, cosine_beyond_memory);
   tests = add_case(suite, "progress");
   tcase_add_test(tests, ranges_of_many_blocks);
+  tcase_add_test(tests, whole_blocks);
   tcase_add_test(tests, one_block_takes_one_thread);
   tcase_add_test(tests, progress_and_cancel);
   return suite;

@@ -183,6 +183,12 @@ START_TEST(divergence_refuses) {
                  "p_length is 4294967296; at most 4294967295");
     assert_error(kldsel_divergence(p, 2, p, SIZE_MAX, test_options, &out), KLDSEL_ERROR_TOO_LARGE,
                  "q_length is 18446744073709551615; at most 4294967295");
+    /* The most that there may be; the first one is not read past. */
+    const double negative = -1;
+    assert_error(kldsel_divergence(&negative, UINT32_MAX, p, 2, test_options, &out),
+                 KLDSEL_ERROR_INVALID_ARGUMENT, "p[0] is -1; must be finite and >= 0");
+    assert_error(kldsel_divergence(p, 2, &negative, UINT32_MAX, test_options, &out),
+                 KLDSEL_ERROR_INVALID_ARGUMENT, "q[0] is -1; must be finite and >= 0");
 #endif
     static const struct {
       double value;

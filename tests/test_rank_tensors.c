@@ -262,6 +262,48 @@ START_TEST(filters_of_all_layers_are_not_kept) {
 }
 END_TEST
 
+/* Large layers are made one after the other, each on all threads: what was made of one is let go of before
+ * the next, and scores by kl against uniform need no room for filters again. */
+START_TEST(filters_of_split_layers_are_not_kept) {
+  enum {
+    SPLIT = 8,
+    SPLIT_FILTERS = 1 << 18 /* as many weights: enough to be split */
+  };
+  const float one = 1;
+  kldsel_tensor *list[SPLIT];
+  for (int l = 0; l < SPLIT; l++)
+    assert_ok(kldsel_tensor_view_strided(&one, sizeof one, 0, KLDSEL_DTYPE_F32, 2,
+                                         (const int64_t[]){SPLIT_FILTERS, 1}, (const int64_t[]){0, 0}, 1U, 0,
+                                         test_options, &list[l]));
+  set_int(KLDSEL_OPTION_THREADS, SPLIT);
+  size_t alone = peak_of(list, 1), together = peak_of(list, SPLIT);
+  ck_assert_msg(together <= alone + SPLIT * ROOM_OF_A_LAYER, "%zu bytes, of one layer %zu", together, alone);
+  for (int l = 0; l < SPLIT; l++) kldsel_tensor_free(list[l]);
+}
+END_TEST
+
+/* The divergence within takes the cosines of all pairs, but keeps none. */
+START_TEST(pairs_are_not_kept_for_within) {
+  enum {
+    WITHIN_FILTERS = 1000 /* 8 MB of pairs */
+  };
+  kldsel_ranking *ranking = NULL;
+  for (size_t i = 0; i < WITHIN_FILTERS; i++) many_weights[i] = (float)sin((double)i);
+  kldsel_tensor *tensor = NULL;
+  assert_ok(kldsel_tensor_view(many_weights, WITHIN_FILTERS * sizeof *many_weights, KLDSEL_DTYPE_F32, 2,
+                               (const int64_t[]){WITHIN_FILTERS, 1}, KLDSEL_LAYOUT_OI, test_options,
+                               &tensor));
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  set_int(KLDSEL_OPTION_DISTRIBUTION, KLDSEL_DISTRIBUTION_PAIRS);
+  set_int(KLDSEL_OPTION_THREADS, 1);
+  test_memory.limit = 1 << 21;
+  assert_ok(kldsel_rank_tensors(&tensor, 1, NULL, NULL, test_options, &ranking));
+  test_memory.limit = 0;
+  kldsel_ranking_free(ranking);
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 /* ---- what is refused, and cancelled ---- */
 
 static const double first[] = {1, 2, -3, 4, 0.5, -1}, second[] = {-2, 1, 1, 3},
@@ -352,6 +394,43 @@ START_TEST(rank_tensors_can_be_cancelled) {
 }
 END_TEST
 
+static int32_t note_total(void *user, uint64_t done, uint64_t total) {
+  (void)done;
+  *(uint64_t *)user = total;
+  return 1;
+}
+
+/* Measures that read no divergence within have none made: the work is that of the weights. */
+START_TEST(only_kl_computes_matrices) {
+  kldsel_tensor *three[3];
+  make_three(three);
+  set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);
+  for (int32_t measure = KLDSEL_MEASURE_COSINE; measure <= KLDSEL_MEASURE_SHARE; measure++) {
+    uint64_t total = 0, weights = 6 + 4 + 8, similarities = 9 + 4 + 16;
+    set_int(KLDSEL_OPTION_MEASURE, measure);
+    assert_ok(kldsel_options_set_progress(test_options, note_total, &total));
+    assert_no_handle(kldsel_ranking, kldsel_rank_tensors(three, 3, NULL, NULL, test_options, &POISONED),
+                     KLDSEL_ERROR_CANCELLED, "cancelled by the progress callback");
+    ck_assert_uint_eq(total, measure == KLDSEL_MEASURE_KL ? weights + similarities : weights);
+  }
+  for (int l = 0; l < 3; l++) kldsel_tensor_free(three[l]);
+}
+END_TEST
+
+/* A call that is refused for its arguments does no work first, so that nothing is told. */
+START_TEST(what_is_refused_is_not_begun) {
+  kldsel_tensor *three[3];
+  make_three(three);
+  uint64_t total = 1234;
+  assert_ok(kldsel_options_set_progress(test_options, note_total, &total));
+  TENSORS_REFUSED(KLDSEL_ERROR_INVALID_ARGUMENT, "count is 0", three, 0, NULL, NULL);
+  assert_error(kldsel_rank_tensors(three, 3, NULL, NULL, test_options, NULL), KLDSEL_ERROR_INVALID_ARGUMENT,
+               "ranking is NULL");
+  ck_assert_uint_eq(total, 1234);
+  for (int l = 0; l < 3; l++) kldsel_tensor_free(three[l]);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("rank_tensors");
   TCase *tests = add_case(suite, "same ranking");
@@ -359,8 +438,12 @@ Suite *test_suite(void) {
   tcase_add_test(tests, signs_and_content_are_not_asked_for);
   tests = add_case(suite, "memory");
   tcase_add_test(tests, filters_of_all_layers_are_not_kept);
+  tcase_add_test(tests, filters_of_split_layers_are_not_kept);
+  tcase_add_test(tests, pairs_are_not_kept_for_within);
   tests = add_case(suite, "arguments");
   tcase_add_test(tests, rank_tensors_refuses);
   tcase_add_test(tests, rank_tensors_can_be_cancelled);
+  tcase_add_test(tests, only_kl_computes_matrices);
+  tcase_add_test(tests, what_is_refused_is_not_begun);
   return suite;
 }

@@ -205,10 +205,15 @@ static kldsel_profile *near_filters(size_t filters, double spread, double phase)
 
 /* Of two layers, what the others are is what the previous one is, found by another way: running integrals,
  * small differences of which are multiplied. Logarithms are at most the spread in size, and their products,
- * of which the mean is taken, err by two roundings in either way. */
+ * of which the mean is taken, err by two roundings in either way. At high temperatures a running integral is
+ * nothing beside 1, and what centring left of a mean is all beside the spread's square. */
 START_TEST(others_of_unlike_lengths_keep_their_digits) {
-  const double spread = 1e-3;
-  kldsel_profile *layers[] = {near_filters(3000, spread, 0.3), near_filters(3001, spread, 1)};
+  static const double spreads[][2] = {{1e-3, 1}, {0.1, 1e12}, {1e-3, 1e16}, {0.1, 1e100}};
+  const double of_similarities = spreads[_i][0];
+  const double spread = of_similarities / spreads[_i][1];
+  set_double(KLDSEL_OPTION_TEMPERATURE, spreads[_i][1]);
+  kldsel_profile *layers[] = {near_filters(3000, of_similarities, 0.3),
+                              near_filters(3001, of_similarities, 1)};
   set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_ALL);
   double scores[2];
   static const int32_t references[] = {KLDSEL_REFERENCE_PREVIOUS, KLDSEL_REFERENCE_OTHERS};
@@ -222,6 +227,50 @@ START_TEST(others_of_unlike_lengths_keep_their_digits) {
   ck_assert_msg(fabs(scores[1] - scores[0]) <= 4 * DBL_EPSILON * spread * spread, "%.17g and %.17g",
                 scores[0], scores[1]);
   for (size_t i = 0; i < COUNT(layers); i++) kldsel_profile_free(layers[i]);
+}
+END_TEST
+
+enum {
+  BESIDE_BYTES = 64
+};
+
+static void *allocate_between(void *number, size_t size) {
+  size_t words = size / sizeof(size_t) + 1 + 2 * BESIDE_BYTES / sizeof(size_t),
+         *memory = malloc(words * sizeof *memory);
+  if (!memory) return NULL;
+  for (size_t i = 0; i < words; i++) memory[i] = *(size_t *)number;
+  return (char *)memory + BESIDE_BYTES;
+}
+
+static void release_between(void *number, void *memory) {
+  (void)number;
+  free((char *)memory - BESIDE_BYTES);
+}
+
+/* Numbers of filters that lie before the memory that is had, and behind it, are not taken for layers' own. */
+START_TEST(others_read_nothing_beside_their_memory) {
+  static const size_t filters[] = {3, 5, 5};
+  kldsel_profile *layers[COUNT(filters)];
+  for (size_t l = 0; l < COUNT(filters); l++) layers[l] = near_filters(filters[l], 0.1, (double)l);
+  for (size_t count = 2; count <= COUNT(filters); count++)
+    for (size_t beside = 0; beside < 2; beside++) {
+      size_t number = filters[beside];
+      kldsel_options *options[] = {test_options, NULL};
+      assert_ok(kldsel_options_create(allocate_between, release_between, &number, &options[1]));
+      double scores[2][COUNT(filters)];
+      for (size_t o = 0; o < 2; o++) {
+        kldsel_ranking *ranking = NULL;
+        assert_ok(kldsel_options_set_int(options[o], KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_OTHERS));
+        assert_ok(kldsel_options_set_int(options[o], KLDSEL_OPTION_SIGN, KLDSEL_SIGN_ALL));
+        assert_ok(kldsel_rank_profiles(layers, count, NULL, NULL, options[o], &ranking));
+        for (size_t l = 0; l < count; l++)
+          assert_ok(kldsel_ranking_layer(ranking, l, &scores[o][l], NULL, NULL, NULL));
+        kldsel_ranking_free(ranking);
+      }
+      kldsel_options_free(options[1]);
+      ck_assert_mem_eq(scores[0], scores[1], count * sizeof scores[0][0]);
+    }
+  for (size_t l = 0; l < COUNT(filters); l++) kldsel_profile_free(layers[l]);
 }
 END_TEST
 
@@ -322,7 +371,8 @@ Suite *test_suite(void) {
   tcase_add_test(tests, neighbouring_doubles_against_uniform);
   tcase_add_test(tests, against_neighbours);
   tcase_add_test(tests, against_others);
-  tcase_add_test(tests, others_of_unlike_lengths_keep_their_digits);
+  tcase_add_loop_test(tests, others_of_unlike_lengths_keep_their_digits, 0, 4);
+  tcase_add_test(tests, others_read_nothing_beside_their_memory);
   tcase_add_test(tests, against_the_given);
   tcase_add_test(tests, within_comes_from_the_profile);
   tcase_add_test(tests, aligned_by_index);

@@ -320,12 +320,31 @@ START_TEST(threads_by_default) {
 }
 END_TEST
 
+/* Where no processor can be told of, the caller alone works, and has scratch for itself. */
+START_TEST(one_thread_has_scratch) {
+  static const double values[] = {3, 4, 4, 3};
+  static const long processors[] = {-1, 0};
+  kldsel_tensor *tensor = matrix_view(values, 2, 2);
+  for (size_t p = 0; p < COUNT(processors); p++) {
+    double matrix[4];
+    machine.allowed = -1;
+    machine.processors = processors[p];
+    machine.told = true;
+    assert_ok(kldsel_pairwise_cosine(tensor, NULL, 0, 2, test_options, matrix, 4));
+    machine.told = false;
+    ck_assert_double_le(fabs(matrix[1] - 0.96), 1e-15);
+  }
+  kldsel_tensor_free(tensor);
+}
+END_TEST
+
 Suite *test_suite(void) {
   Suite *suite = suite_create("thread_creation");
   TCase *tests = add_case(suite, "threads that cannot be had");
   tcase_add_test(tests, every_thread_is_refused_once);
 #ifdef __linux__
   tcase_add_test(tests, threads_by_default);
+  tcase_add_test(tests, one_thread_has_scratch);
 #endif
   return suite;
 }
