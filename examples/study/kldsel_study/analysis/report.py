@@ -119,6 +119,7 @@ def blocks(made: Made) -> dict[str, str]:
         "gains": tables.per_layer(made.gains),
         "held out": tables.held_out(shape_free.held_out(few(made.taus), few(random))),
         "images": tables.by_images(made.means, random),
+        "cifar100": tables.over_random(made.means[made.means.target == "cifar100"], random),
         "searches": tables.searches(search_table.saved(), made.means),
     }
     found["cells 1"] = tables.by_cell(made.means, ("1",))

@@ -122,20 +122,24 @@ def by_cell(means: pd.DataFrame, sizes: Sequence[str]) -> str:
 
 
 def by_images(means: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """One layer, points over a random one, where a network and a target have been run on several numbers of images.
+    """As `over_random()`, of networks and targets that have been run on several numbers of images."""
+    images = means.groupby(["network", "target"]).images.transform("nunique")
+    return over_random(means[images > 1].sort_values(["network", "target", "images"], kind="stable"), differences)
+
+
+def over_random(means: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """One layer, points over a random one, in each cell.
 
     `differences` of `compare.against()`, over random layers.
     """
     compared = [arm for arm in KEY if arm != RANDOM]
-    random = means[(means["size"] == "1") & (means.arm == RANDOM)].set_index(CELL).accuracy
+    random = means[(means["size"] == "1") & (means.arm == RANDOM)]
     single = differences[differences["size"] == "1"].set_index([*CELL, "arm"]).difference.to_dict()
     rows = []
-    for (network, target), group in random.groupby(["network", "target"], sort=False):
-        if len(group) < 2:
-            continue
-        for (_, _, images), accuracy in group.sort_index().items():
-            told = (number(single.get((network, target, images, arm), math.nan), sign=True) for arm in compared)
-            rows.append((cell_name(str(network), str(target), images), number(accuracy), *told))
+    for one in random.itertuples():
+        told = (number(single.get((one.network, one.target, one.images, arm), math.nan), sign=True)
+                for arm in compared)  # fmt: skip
+        rows.append((cell_name(one.network, one.target, one.images), number(one.accuracy), *told))
     return markdown(("cell", "random, %", *compared), rows)
 
 
