@@ -160,10 +160,11 @@ void memory_release(void *user, void *pointer) {
   if (block->mark != ALIVE) broken("release of what it did not hand out, or twice");
   const unsigned char *behind = (const unsigned char *)pointer + block->size;
   ASAN_UNPOISON_MEMORY_REGION(behind, GUARD_BYTES);
-  unsigned char *start = (unsigned char *)block - block->moat;
-  if (!all_guard(block->guard, GUARD_BYTES) || !all_guard(start, block->moat))
+  size_t moat = (size_t)block->moat;
+  unsigned char *start = (unsigned char *)block - moat;
+  if (!all_guard(block->guard, GUARD_BYTES) || !all_guard(start, moat))
     broken("written before the beginning of a block");
-  if (!all_guard(behind, GUARD_BYTES + block->moat)) broken("written past the end of a block");
+  if (!all_guard(behind, GUARD_BYTES + moat)) broken("written past the end of a block");
   block->mark = 0;
   atomic_fetch_sub(&memory->live, 1);
   atomic_fetch_sub(&memory->bytes, block->size);
