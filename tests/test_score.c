@@ -185,23 +185,78 @@ START_TEST(against_others) {
 }
 END_TEST
 
-/* A profile of so many filters whose similarities of sign `all` are near 0.9, at most `spread` from it. */
-static kldsel_profile *near_filters(size_t filters, double spread, double phase) {
+/* A profile whose similarities of sign `all` these are. */
+static kldsel_profile *profile_with(const double *similarities, size_t filters) {
   const size_t length = 17 + 4 * filters;
   double *values = calloc(length, sizeof *values);
   ck_assert_ptr_nonnull(values);
   const double head[] = {1802265715, 1, (double)filters, 4, 1, 1, 0, 1, 1};
   memcpy(values, head, sizeof head);
-  for (size_t i = 0; i < filters; i++) {
-    values[17 + i] = 0.9 + spread * sin(phase + (double)(i * i));
-    values[9] += values[17 + i] / (double)filters;
-  }
+  memcpy(values + 17, similarities, filters * sizeof *similarities);
+  for (size_t i = 0; i < filters; i++) values[9] += similarities[i] / (double)filters;
   for (size_t sign = 0; sign < 4; sign++) values[13 + sign] = nan("");
   kldsel_profile *profile = NULL;
   assert_ok(kldsel_profile_import(values, length, test_options, &profile));
   free(values);
   return profile;
 }
+
+/* Of so many filters whose similarities are near 0.9, at most `spread` from it. */
+static kldsel_profile *near_filters(size_t filters, double spread, double phase) {
+  double *similarities = malloc(filters * sizeof *similarities);
+  ck_assert_ptr_nonnull(similarities);
+  for (size_t i = 0; i < filters; i++) similarities[i] = 0.9 + spread * sin(phase + (double)(i * i));
+  kldsel_profile *profile = profile_with(similarities, filters);
+  free(similarities);
+  return profile;
+}
+
+/* KL(softmax(values / temperature) || uniform) by definition; what is far below the highest has no part. */
+static long double from_uniform(const double *values, size_t n, double of_temperature) {
+  double highest = values[0];
+  long double total = 0, sum = 0;
+  for (size_t i = 0; i < n; i++) highest = fmax(highest, values[i]);
+  for (size_t i = 0; i < n; i++)
+    total += expl((long double)(values[i] - highest) / (long double)of_temperature);
+  for (size_t i = 0; i < n; i++) {
+    long double log_part = (long double)(values[i] - highest) / (long double)of_temperature;
+    if (expl(log_part) > 0) sum += expl(log_part) / total * (log_part - logl(total) + logl((long double)n));
+  }
+  return sum;
+}
+
+static void assert_from_uniform(kldsel_profile *profile, size_t n, double of_temperature) {
+  double values[100], score;
+  ck_assert_uint_le(n, COUNT(values));
+  assert_ok(kldsel_profile_values(profile, KLDSEL_SIGN_ALL, values, n));
+  set_int(KLDSEL_OPTION_SIGN, KLDSEL_SIGN_ALL);
+  set_double(KLDSEL_OPTION_TEMPERATURE, of_temperature);
+  kldsel_ranking *ranking = rank_layers(&profile, (const int[]){0}, 1, NULL, NULL);
+  assert_ok(kldsel_ranking_layer(ranking, 0, &score, NULL, NULL, NULL));
+  long double expected = from_uniform(values, n, of_temperature);
+  ck_assert_msg(fabsl((long double)score - expected) <= (long double)(100 * DBL_EPSILON) * expected,
+                "got %.17g, expected %.17g", score, (double)expected);
+  kldsel_ranking_free(ranking);
+  kldsel_profile_free(profile);
+}
+
+/* Similarities that span 2 to 1e299 temperatures: what is far above the mean has an exponential beyond all
+ * numbers. Only terms within some 50 temperatures of the highest count, whose exponents are off by 50 u. */
+START_TEST(low_temperatures_against_uniform) {
+  static const double temperatures[] = {0.1, 0.01, 1e-4, 1e-300};
+  assert_from_uniform(near_filters(100, 0.1, 0.3), 100, temperatures[_i]);
+}
+END_TEST
+
+/* All but one of the similarities are near their mean, within an eighth, and one is not, on either side of it
+ * and of 0. */
+START_TEST(one_far_from_the_mean_against_uniform) {
+  static const double near[] = {0.9, -0.9, 0.4}, far[] = {-0.09, 0.09, -0.59};
+  double similarities[8];
+  for (size_t i = 0; i < COUNT(similarities); i++) similarities[i] = i == 5 ? far[_i] : near[_i];
+  assert_from_uniform(profile_with(similarities, COUNT(similarities)), COUNT(similarities), 1);
+}
+END_TEST
 
 /* Of two layers, what the others are is what the previous one is, found by another way: running integrals,
  * small differences of which are multiplied. Logarithms are at most the spread in size, and their products,
@@ -369,6 +424,8 @@ Suite *test_suite(void) {
   tcase_add_test(tests, against_uniform);
   tcase_add_test(tests, few_values_take_one_thread);
   tcase_add_test(tests, neighbouring_doubles_against_uniform);
+  tcase_add_loop_test(tests, low_temperatures_against_uniform, 0, 4);
+  tcase_add_loop_test(tests, one_far_from_the_mean_against_uniform, 0, 3);
   tcase_add_test(tests, against_neighbours);
   tcase_add_test(tests, against_others);
   tcase_add_loop_test(tests, others_of_unlike_lengths_keep_their_digits, 0, 4);
