@@ -31,7 +31,7 @@ struct kldsel_profile {
 /* Whether the values of a sign, from 0, are held where there are two filters. */
 int kldsel_profile_holds_values(const struct kldsel_profile *profile, int sign);
 
-/* Sets the lengths that filters, distribution and what is held mean; TOO_LARGE. */
+/* Sets the lengths, which are 0, to what filters, distribution and what is held mean; TOO_LARGE. */
 kldsel_status kldsel_profile_lengths(struct kldsel_profile *profile);
 
 /* A profile with its lengths and room for its values, the rest as in head. */

@@ -77,7 +77,7 @@ void expect_poisoned(const char *file, int line, const char *name, const void *m
 /* ---- memory ---- */
 
 enum {
-  GUARD_BYTES = 16
+  GUARD_BYTES = 24
 };
 
 /* In front of each block: a mark to tell foreign pointers from ours, the size, to find the guard behind the
@@ -87,7 +87,6 @@ struct block {
   uint64_t mark;
   uint64_t size;
   uint64_t moat;
-  uint64_t unused;
   unsigned char guard[GUARD_BYTES];
 };
 _Static_assert(sizeof(struct block) == 48, "blocks must stay aligned");

@@ -185,7 +185,7 @@ START_TEST(linear_work) {
   assert_ok(kldsel_options_set_progress(test_options, watch, NULL));
   for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++)
     for (int extreme = 0; extreme < 2; extreme++) {
-      if (test_quick() && extreme == granularity - 1) continue;
+      if (test_quick() && extreme == granularity - 1) continue; /* either walk by one granularity */
       printf("granularity %d%s\n", granularity, extreme ? ", extreme" : "");
       weights[3] = extreme ? 1e200 : 0.5; /* other walks on the way */
       set_int(KLDSEL_OPTION_GRANULARITY, granularity);

@@ -35,6 +35,9 @@ class Instrument:
     """Of every CPU level, not of the baseline alone."""
 
 
+BASELINE, LEVELS_TOO = Instrument(LIMITS), Instrument(LIMITS, levels=True)
+
+
 def run(command, **options):
     return subprocess.run(
         [str(one) for one in command],
@@ -68,9 +71,9 @@ class Harness:
     """Compiles mutants of the library, for the baseline level alone unless told otherwise, and runs the tests of a
     build folder."""
 
-    def __init__(self, root, build, work, levels=False, instrument=None):
-        self.root, self.build, self.work = root, build, work
-        self.instrument = instrument or Instrument(LIMITS)
+    def __init__(self, root, build, work, instrument=BASELINE):
+        self.root, self.build, self.work, self.instrument = root, build, work, instrument
+        levels = instrument.levels
         self.archives = sorted((build / "libkldsel").glob("libkldsel-kernels-avx*.a")) if levels else []
         commands = json.loads((build / "compile_commands.json").read_text())
         self.entries, self.kernels, tests = {}, set(), {}

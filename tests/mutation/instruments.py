@@ -4,7 +4,7 @@
 import platform
 from pathlib import Path
 
-from harness import LIMITS, Harness, Instrument
+from harness import LEVELS_TOO, Harness, Instrument
 
 INSTRUMENTS = {
     # What is preloaded does not find the address sanitizer in the first place.
@@ -15,8 +15,8 @@ INSTRUMENTS = {
     # Its runtime cannot place its shadow where the kernel randomises addresses widely.
     "threads": Instrument(("setarch", platform.machine(), "-R"), {"TSAN_OPTIONS": "halt_on_error=1"}),
     "valgrind": Instrument(("valgrind", "--quiet", "--error-exitcode=99")),
-    "levels": Instrument(LIMITS, levels=True),
-    "openblas": Instrument(LIMITS, levels=True),
+    "levels": LEVELS_TOO,
+    "openblas": LEVELS_TOO,
 }
 
 
@@ -24,8 +24,7 @@ class Instrumented:
     """The tests of a build, watched by one of the instruments."""
 
     def __init__(self, root, name, build, work):
-        instrument = INSTRUMENTS[name]
-        self.harness = Harness(root, build, work / name, instrument.levels, instrument)
+        self.harness = Harness(root, build, work / name, INSTRUMENTS[name])
         self.tellers = set()
 
     def teller(self, mutant, tests):

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 import cover
 import instruments
-from harness import Harness
+from harness import LEVELS_TOO, Harness
 from mutants import mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,7 +174,7 @@ def parts(arguments):
         yield Harness(ROOT, build, work), names - WITH_OPENBLAS, tests_of(build)
     if names & WITH_OPENBLAS or (arguments.with_openblas and not names):
         build = arguments.with_openblas.resolve()
-        yield Harness(ROOT, build, work, levels=True), names & WITH_OPENBLAS or WITH_OPENBLAS, TESTS_WITH_OPENBLAS
+        yield Harness(ROOT, build, work, LEVELS_TOO), names & WITH_OPENBLAS or WITH_OPENBLAS, TESTS_WITH_OPENBLAS
 
 
 def try_instruments(chosen, arguments):
