@@ -46,7 +46,7 @@ START_TEST(threads_and_levels_agree) {
       set_int(KLDSEL_OPTION_GRANULARITY, granularity);
       for (int32_t level = 1; level <= kldsel_cpu_level(); level++) {
         double *of_level = NULL;
-        for (size_t t = 0; t < COUNT(threads); t += test_quick() ? 2 : 1) {
+        for (size_t t = 0; t < COUNT(threads); t += test_quick() ? 3 : 1) {
           char what[96];
           snprintf(what, sizeof what, "%lld filters, granularity %d, level %d, %d threads",
                    (long long)filter_counts[f], granularity, level, threads[t]);
