@@ -28,7 +28,7 @@ def _run(program, folder):
 
 
 def _lines(counts, folder):
-    """Of every line that code was made of, whether it ran."""
+    """Of every line that code was made of, whether it ran, or would have run at the baseline level."""
     told = subprocess.run(
         ["gcov", "--json-format", "--stdout", *map(str, counts)],
         cwd=folder,
@@ -36,13 +36,25 @@ def _lines(counts, folder):
         stderr=subprocess.DEVNULL,
         check=True,
     ).stdout
-    ran = {}
-    for unit in told.splitlines():
-        for file in json.loads(unit)["files"]:
-            for line in file["lines"]:
-                at = f"{file['file'].lstrip('./')}:{line['line_number']}"
-                ran[at] = ran.get(at, False) or line["count"] > 0
-    return ran
+    units = [_lines_of(json.loads(unit)) for unit in told.splitlines()]
+    functions = [{function for function, ran in unit.values() if ran} for unit in units]
+    reached = {}
+    for unit in units:
+        for at, (function, _) in unit.items():
+            # A line that only one CPU level has would have run if its function ran at another.
+            reached[at] = reached.get(at, False) or any(
+                other[at][1] if at in other else function in ran for other, ran in zip(units, functions, strict=True)
+            )
+    return reached
+
+
+def _lines_of(unit):
+    """Of every line of an object file, the function that it is in and whether it ran."""
+    return {
+        f"{file['file'].lstrip('./')}:{line['line_number']}": (line.get("function_name"), line["count"] > 0)
+        for file in unit["files"]
+        for line in file["lines"]
+    }
 
 
 def reached(build, work, tests):
