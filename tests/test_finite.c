@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* NaN and infinity in the weights are found and named, wherever they are. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -177,6 +178,25 @@ START_TEST(not_finite_in_every_chunk) {
 }
 END_TEST
 
+/* Not even where their sum is not finite. */
+START_TEST(largest_numbers_are_finite) {
+  enum {
+    FILTERS = 9,
+    CHANNELS = 40
+  };
+  static double weights[FILTERS * CHANNELS * 2];
+  for (size_t i = 0; i < COUNT(weights); i++) weights[i] = DBL_MAX;
+  for (int64_t kernel = 1; kernel <= 2; kernel++) {
+    kldsel_tensor *tensor = view(weights, 3, (const int64_t[]){FILTERS, CHANNELS, kernel});
+    for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
+      set_int(KLDSEL_OPTION_GRANULARITY, granularity);
+      kldsel_profile_free(profile_of(tensor));
+    }
+    kldsel_tensor_free(tensor);
+  }
+}
+END_TEST
+
 static int32_t make_finite_at_the_end(void *user, uint64_t done, uint64_t total) {
   if (done == total) *(double *)user = 3;
   return 0;
@@ -206,6 +226,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, not_finite_in_every_mode);
   tcase_add_test(tests, first_not_finite_on_any_thread);
   tcase_add_test(tests, not_finite_in_every_chunk);
+  tcase_add_test(tests, largest_numbers_are_finite);
   tcase_add_test(tests, not_finite_and_changed_since);
   return suite;
 }

@@ -287,6 +287,42 @@ START_TEST(spreads_are_accurate) {
 }
 END_TEST
 
+/* One value's term, in units of 2^-53 of it. */
+static double units_off(double got, wide want) {
+  return (double)(wide_absolute((wide)got - want) / want) * 0x1p53;
+}
+
+/* Where series serve. Of the first, exp(v) - 1 - v, 3 u is what the kernels say, and 20 of what they make of
+ * it. The other series cancels more: at -1 its sum is 0.53, of 1 less 0.47, which is off by some 3 u; that is
+ * 0.9 (3 + 1) + 1 with the last step's roundings, and 2 more for the square before it. */
+START_TEST(single_terms_are_accurate) {
+  struct generator g = {229};
+  const struct exponential_kernels *k = kernels(kldsel_cpu_level());
+  double worst[5] = {0};
+  static const double bounds[] = {3, 3, 3, 7, 20};
+  for (int i = 0; i < (test_quick() ? 4000 : 200000); i++) {
+    /* Evenly, but for every other that is at one of the ends, where what is left out is largest. */
+    double u = 2 * next_uniform(&g) - 1, x = i % 2 ? u : copysign(1 - fabs(u) / 64, u), near_x = x * NEAR;
+    if (u == 0) continue;
+    wide excess, cross, near_excess, near_cross;
+    reference((wide)x, &excess, &cross);
+    reference((wide)near_x, &near_excess, &near_cross);
+    struct spread spread = {0}, near = {0};
+    k->spread(&x, 1, 0, 1, &spread);
+    k->spread_near(&near_x, 1, 0, 1, &near);
+    double units[] = {units_off(k->sum_excess(&x, 1), excess), units_off(spread.excess, excess),
+                      units_off(near.excess, near_excess), units_off(k->sum_uniform_terms(&x, 1, 0), cross),
+                      fmax(units_off(spread.cross, cross), units_off(near.cross, near_cross))};
+    for (size_t t = 0; t < COUNT(units); t++) {
+      worst[t] = fmax(worst[t], units[t]);
+      ck_assert_msg(units[t] < bounds[t], "term %zu of %a is off by %.2f units", t, x, units[t]);
+    }
+  }
+  printf("largest errors of terms: %.2f %.2f %.2f %.2f %.2f times 2^-53\n", worst[0], worst[1], worst[2],
+         worst[3], worst[4]);
+}
+END_TEST
+
 /* ---- moments of rows ---- */
 
 START_TEST(moments_are_those_of_the_columns) {
@@ -336,6 +372,7 @@ Suite *test_suite(void) {
   tcase_add_test(tests, sums_are_accurate);
   tcase_add_test(tests, spreads_add_up);
   tcase_add_test(tests, spreads_are_accurate);
+  tcase_add_test(tests, single_terms_are_accurate);
   tcase_add_test(tests, moments_are_those_of_the_columns);
   return suite;
 }

@@ -39,6 +39,7 @@ START_TEST(threads_and_levels_agree) {
   both_wanted();
   for (size_t f = 0; f < COUNT(filter_counts); f += test_quick() ? 4 : 1)
     for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
+      if (test_quick() && f / 4 % 2 == (size_t)granularity - 1) continue;
       struct layer layer = layer_create(PATTERN_TRAINED, filter_counts[f], 32, 9,
                                         241 + f); /* enough to be split over threads */
       kldsel_tensor *tensor = layer_view(&layer);
