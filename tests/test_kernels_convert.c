@@ -125,13 +125,11 @@ START_TEST(nothing_else_is_read) {
         unsigned char *begin = pages + page, *end = begin + page;
         convert->run[dtype](end - columns * each, (int64_t)each, 0, columns, to);
         convert->run[dtype](begin + (columns - 1) * each, -(int64_t)each, 0, columns, to);
-        for (size_t rows = 1; rows <= 3 && rows * columns * each <= page; rows++) {
+        for (size_t rows = 1; rows <= 19 && rows * columns * each <= page; rows++) {
           int64_t stride = (int64_t)(columns * each);
-          for (size_t more = 0; more <= 16 && (rows + more) * columns * each <= page; more += 8) {
-            convert->transpose[dtype](end - (rows + more) * columns * each, stride, 0, rows + more, columns,
-                                      to, MOST);
-            convert->transpose[dtype](begin, stride, 0, rows + more, columns, to, MOST);
-          }
+          convert->transpose[dtype](end - rows * columns * each, stride, 0, rows, columns, to, MOST);
+          convert->transpose[dtype](end - columns * each, -stride, 0, rows, columns, to, MOST);
+          convert->transpose[dtype](begin, stride, 0, rows, columns, to, MOST);
         }
       }
   munmap(pages, 3 * page);

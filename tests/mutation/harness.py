@@ -17,6 +17,7 @@ from pathlib import Path
 # Of a compile command, what names files, and what makes it slow.
 DROPPED = re.compile(r"-c|-MD|-g|-Werror|-O\w|-U?_FORTIFY_SOURCE.*|-D_FORTIFY_SOURCE.*")
 LEVELS = "-DKLDSEL_HAVE_X86_LEVELS"
+KERNELS = re.compile(r"libkldsel-kernels-(\w+)\.a")
 WITH_VALUE = ("-o", "-MQ", "-MF")
 KERNEL_TESTS = ("test_kernels_convert", "test_kernels_exponential", "test_kernels_lines", "test_kernels_products")
 QUICK = "KLDSEL_TEST_QUICK"
@@ -74,17 +75,21 @@ class Harness:
     def __init__(self, root, build, work, instrument=BASELINE):
         self.root, self.build, self.work, self.instrument = root, build, work, instrument
         levels = instrument.levels
-        self.archives = sorted((build / "libkldsel").glob("libkldsel-kernels-avx*.a")) if levels else []
         commands = json.loads((build / "compile_commands.json").read_text())
-        self.entries, self.kernels, tests = {}, set(), {}
+        self.entries, self.sources, self.kernels, tests = {}, {}, set(), {}
         for entry in commands:
             path = (Path(entry["directory"]) / entry["file"]).resolve()
             arguments = [one for one in arguments_of(entry) if levels or one != LEVELS]
-            if path.parent == root / "libkldsel" and "kernels-avx" not in entry["output"]:
-                self.entries[path.name] = arguments
-                if "kernels-baseline" in entry["output"]:
-                    self.kernels.add(path.name)
-            elif path.stem in KERNEL_TESTS and not levels:
+            if path.parent == root / "libkldsel":
+                level = KERNELS.search(entry["output"])
+                above = level and level[1] != "baseline"
+                if above and not levels:
+                    continue
+                name = f"{level[1]}-{path.name}" if above else path.name
+                self.entries[name], self.sources[name] = arguments, path.name
+                if level:
+                    self.kernels.add(name)
+            elif path.stem in KERNEL_TESTS:
                 tests[path] = arguments
         self.libraries = [
             *shlex.split(subprocess.check_output(["pkg-config", "--libs", *self._packages()], text=True)),
@@ -109,13 +114,13 @@ class Harness:
         return ["check", *(["openblas"] if "blas_openblas.c" in self.entries else [])]
 
     def _compile(self, name, output):
-        return [*self.entries[name], "-c", f"libkldsel/{name}", "-o", output]
+        return [*self.entries[name], "-c", f"libkldsel/{self.sources[name]}", "-o", output]
 
     def _dependents(self):
         """The C files that see each file of the library."""
         seen = {}
         for name, arguments in self.entries.items():
-            done = run([*arguments, "-MM", f"libkldsel/{name}"], cwd=self.root)
+            done = run([*arguments, "-MM", f"libkldsel/{self.sources[name]}"], cwd=self.root)
             for word in done.stdout.decode().split():
                 if word.startswith("libkldsel/"):
                     seen.setdefault(word, set()).add(name)
@@ -123,7 +128,7 @@ class Harness:
 
     def weight(self, name):
         """Sorts C files by how much is to be read with them."""
-        return name in self.kernels, name
+        return name in self.kernels, name != self.sources[name], name
 
     def preprocessor(self, name):
         """What clang needs to know of a file."""
@@ -169,18 +174,22 @@ class Harness:
                 "-o",
                 library,
                 *objects.values(),
-                *self.archives,
                 "-Wl,-soname,libkldsel.so.1",
                 f"-Wl,--version-script={version_script}",
                 *self.libraries,
             ]
         )
-        if whole_kernels or self.archives:
+        if whole_kernels:
             return
         kernels = [path for name, path in objects.items() if name in self.kernels]
         support = self.build / "tests" / "libtests-support.a"
         for name in KERNEL_TESTS:
             built(["gcc", "-o", folder / name, self.objects / f"{name}.o", *kernels, support, library, *self.libraries])
+
+    @staticmethod
+    def having(folder, tests):
+        """Those of the tests that have the fault in them: of some there are programs where kernels have it."""
+        return {test for test in tests if test not in KERNEL_TESTS or (folder / test).exists()}
 
     def program(self, folder, test):
         return folder / test if test in KERNEL_TESTS else self.build / "tests" / test
@@ -226,8 +235,7 @@ class Harness:
         folder, nothing = self.prepare(worker, mutant)
         if nothing:
             return nothing
-        # These have the kernels alone in them.
-        tests = {test for test in tests if test not in KERNEL_TESTS or (folder / test).exists()}
+        tests = self.having(folder, tests)
         stem = Path(mutant.file).stem
         with self.lock:
             killers = self.order.setdefault(mutant.file, [])

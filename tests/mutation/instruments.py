@@ -33,7 +33,7 @@ class Instrumented:
         if nothing:
             return None
         first = {f"test_{Path(mutant.file).stem}", *self.tellers}
-        for test in sorted(tests, key=lambda test: (test not in first, test)):
+        for test in sorted(self.harness.having(folder, tests), key=lambda test: (test not in first, test)):
             if test not in self.harness.seconds:
                 self.harness.measure([test])
             if not self.harness.passes(folder, test):
