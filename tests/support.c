@@ -19,9 +19,13 @@ kldsel_options *test_options;
 
 /* ---- where tests run ---- */
 
-bool test_quick(void) {
-  const char *value = getenv("KLDSEL_TEST_QUICK");
+static bool is_set(const char *variable) {
+  const char *value = getenv(variable);
   return value && strcmp(value, "") != 0 && strcmp(value, "0") != 0;
+}
+
+bool test_quick(void) {
+  return is_set("KLDSEL_TEST_QUICK");
 }
 
 const char *cpu_level_name(int32_t level) {
@@ -180,6 +184,7 @@ void start_options(void) {
   test_memory.limit = 0;
   test_memory.moat = 0;
   assert_ok(kldsel_options_create(memory_allocate, memory_release, &test_memory, &test_options));
+  if (is_set("KLDSEL_TEST_BASELINE")) set_int(KLDSEL_OPTION_CPU_LEVEL, KLDSEL_CPU_LEVEL_BASELINE);
 }
 
 void end_options(void) {

@@ -94,7 +94,8 @@ void memory_release(void *user, void *memory);
 
 /** The allocator behind test_options. */
 extern struct memory test_memory;
-/** Options with every default and the counting allocator; made anew for each test. */
+/** Options with the counting allocator, and every default but the CPU level where KLDSEL_TEST_BASELINE is
+ * set; made anew for each test. */
 extern kldsel_options *test_options;
 
 /** Makes test_options anew, and counts from 0. */

@@ -322,7 +322,9 @@ START_TEST(cosine_beyond_memory) {
                                        (const int64_t[]){0, 0}, 1U, 0, test_options, &x));
   char build[256];
   kldsel_build_info(build, sizeof build);
-  bool by_blas = kldsel_cpu_level() == KLDSEL_CPU_LEVEL_BASELINE && strstr(build, "OpenBLAS");
+  int64_t level = 0;
+  assert_ok(kldsel_options_get_int(test_options, KLDSEL_OPTION_CPU_LEVEL, &level));
+  bool by_blas = level == KLDSEL_CPU_LEVEL_BASELINE && strstr(build, "OpenBLAS");
   REFUSED(KLDSEL_ERROR_TOO_LARGE,
           by_blas ? "a matrix extent of 2305843009213693952 is more than the BLAS can take"
                   : "x: 2305843009213693952 elements of 8 bytes are more than can be addressed",
