@@ -159,7 +159,7 @@ static void cancel_everywhere(kldsel_status (*call)(void), const char *name, int
   set_int(KLDSEL_OPTION_THREADS, threads);
   ck_assert_int_eq(cancel_at(call, name, 0), KLDSEL_OK);
   ck_assert_uint_eq(seen.done, seen.total);
-  size_t told = seen.calls, cancelled = 0, step = test_quick() && told > 3 ? told / 2 : 1;
+  size_t told = seen.calls, cancelled = 0, step = test_quick() && told > 8 ? told / 3 : 1;
   for (size_t n = 1;; n += step) {
     kldsel_status status = cancel_at(call, name, n);
     if (status == KLDSEL_OK) break;
