@@ -154,7 +154,7 @@ START_TEST(linear_work_is_told_chunk_by_chunk) {
     MOST_CHUNKS = 4
   };
   static double weights[MOST_CHUNKS * CHUNK];
-  const uint64_t chunks = test_quick() ? 2 : MOST_CHUNKS, total = chunks * CHUNK;
+  const size_t chunks = test_quick() ? 2 : MOST_CHUNKS, total = chunks * CHUNK;
   for (int i = 0; i < MOST_CHUNKS * CHUNK; i++) weights[i] = i % 7 - 3.25;
   if (_i % 2 > 0) weights[0] = 1e200;
   kldsel_tensor *tensor = NULL;
