@@ -28,6 +28,10 @@ bool test_quick(void) {
   return is_set("KLDSEL_TEST_QUICK");
 }
 
+int32_t test_highest_level(void) {
+  return is_set("KLDSEL_TEST_BASELINE") ? KLDSEL_CPU_LEVEL_BASELINE : kldsel_cpu_level();
+}
+
 const char *cpu_level_name(int32_t level) {
 #ifdef __aarch64__
   static const char *const names[] = {NULL, "neon"};

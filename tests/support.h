@@ -21,6 +21,9 @@ Suite *test_suite(void);
 /** True where KLDSEL_TEST_QUICK is set: slow checkers (valgrind, sanitizers) want smaller sizes. */
 bool test_quick(void);
 
+/** The highest CPU level to try: the machine's, or the baseline where KLDSEL_TEST_BASELINE is set. */
+int32_t test_highest_level(void);
+
 /** What the library calls a CPU level on this kind of machine. */
 const char *cpu_level_name(int32_t level);
 

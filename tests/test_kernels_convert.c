@@ -130,6 +130,10 @@ START_TEST(nothing_else_is_read) {
           convert->transpose[dtype](end - rows * columns * each, stride, 0, rows, columns, to, MOST);
           convert->transpose[dtype](end - columns * each, -stride, 0, rows, columns, to, MOST);
           convert->transpose[dtype](begin, stride, 0, rows, columns, to, MOST);
+          /* Rows that overlap, as a view's may. */
+          for (int64_t less = 0; less < stride && less < MOST; less++)
+            convert->transpose[dtype](end - columns * each - (int64_t)(rows - 1) * less, less, 0, rows,
+                                      columns, to, MOST);
         }
       }
   munmap(pages, 3 * page);

@@ -56,7 +56,7 @@ static void check_profile(const kldsel_tensor *tensor, const char *what) {
   for (int32_t granularity = 1; granularity <= KLDSEL_GRANULARITY_KERNEL; granularity++) {
     set_int(KLDSEL_OPTION_GRANULARITY, granularity);
     kldsel_profile *first = NULL;
-    for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= kldsel_cpu_level(); level++)
+    for (int32_t level = KLDSEL_CPU_LEVEL_BASELINE; level <= test_highest_level(); level++)
       for (size_t t = 0; t < COUNT(threads); t++) {
         set_int(KLDSEL_OPTION_CPU_LEVEL, level);
         set_int(KLDSEL_OPTION_THREADS, threads[t]);

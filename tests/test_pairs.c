@@ -45,7 +45,7 @@ START_TEST(threads_and_levels_agree) {
       kldsel_tensor *tensor = layer_view(&layer);
       double *first = NULL;
       set_int(KLDSEL_OPTION_GRANULARITY, granularity);
-      for (int32_t level = 1; level <= kldsel_cpu_level(); level++) {
+      for (int32_t level = 1; level <= test_highest_level(); level++) {
         double *of_level = NULL;
         for (size_t t = 0; t < COUNT(threads); t += test_quick() ? 3 : 1) {
           char what[96];

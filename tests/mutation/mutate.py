@@ -21,7 +21,7 @@ EXPLAINED = Path(__file__).with_name("survivors.toml")
 FIELDS = ("file", "line", "operator", "before", "after", "result")
 # What other builds lack, or do at several levels alone; these tests have it.
 WITH_OPENBLAS = {"blas_core.c", "blas_openblas.c"}
-TESTS_WITH_OPENBLAS = ["test_blas", "test_cosine", "test_version"]
+TESTS_WITH_OPENBLAS = ["test_blas", "test_cosine", "test_cosine_blocks", "test_version"]
 # By the tests with all their sizes, or explained; and by few of them.
 SURVIVED = ("survived", "survived quick")
 # Other programs, made of the same lines.
