@@ -26,6 +26,9 @@ size_t export_offset(const kldsel_profile *profile, int32_t sign);
 /** Asserts that two profiles are the same in every bit. */
 void assert_same_profile(const kldsel_profile *a, const kldsel_profile *b, const char *what);
 
+/** True where KLDSEL_TEST_PROFILES is set. */
+bool profiles_are_recorded(void);
+
 /** With KLDSEL_TEST_PROFILES set, appends a line to that file: @p what, and a hash of the exported profile.
  * Machines that write the same file have made the same profiles. */
 void record_profile(const kldsel_profile *profile, const char *what);
