@@ -72,12 +72,17 @@ void expect_error(const char *file, int line, const char *call, kldsel_status go
 
 /* ---- outputs that must stay untouched ---- */
 
+static bool all_are(const unsigned char *bytes, size_t n, unsigned char wanted) {
+  return n == 0 || (bytes[0] == wanted && memcmp(bytes, bytes + 1, n - 1) == 0);
+}
+
 void poison(void *memory, size_t size) {
   memset(memory, PATTERN, size);
 }
 
 void expect_poisoned(const char *file, int line, const char *name, const void *memory, size_t size) {
   const unsigned char *bytes = memory;
+  if (all_are(bytes, size, PATTERN)) return;
   for (size_t i = 0; i < size; i++)
     if (bytes[i] != PATTERN) ck_abort_msg("%s:%d: byte %zu of %s was written", file, line, i, name);
 }
@@ -125,12 +130,6 @@ static void broken(const char *what) {
   abort();
 }
 
-static bool all_guard(const unsigned char *bytes, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    if (bytes[i] != GUARD) return false;
-  return true;
-}
-
 void *memory_allocate(void *user, size_t size) {
   struct memory *memory = user;
   if (size == 0) broken("asked for 0 bytes");
@@ -169,9 +168,9 @@ void memory_release(void *user, void *pointer) {
   ASAN_UNPOISON_MEMORY_REGION(behind, GUARD_BYTES);
   size_t moat = (size_t)block->moat;
   unsigned char *start = (unsigned char *)block - moat;
-  if (!all_guard(block->guard, GUARD_BYTES) || !all_guard(start, moat))
+  if (!all_are(block->guard, GUARD_BYTES, GUARD) || !all_are(start, moat, GUARD))
     broken("written before the beginning of a block");
-  if (!all_guard(behind, GUARD_BYTES + moat)) broken("written past the end of a block");
+  if (!all_are(behind, GUARD_BYTES + moat, GUARD)) broken("written past the end of a block");
   block->mark = 0;
   atomic_fetch_sub(&memory->live, 1);
   atomic_fetch_sub(&memory->bytes, block->size);
@@ -206,6 +205,10 @@ void set_double(int32_t key, double value) {
 }
 
 /* ---- tensors and profiles ---- */
+
+double weight_of(size_t number) {
+  return (double)(int32_t)((uint32_t)number * 2654435761U) * 0x1p-31; /* 2^32 by the golden ratio */
+}
 
 kldsel_tensor *view(const double *values, int32_t rank, const int64_t *shape) {
   size_t bytes = sizeof *values;

@@ -34,7 +34,7 @@ static void make_fixtures(void) {
     small[i] = sin((double)i + 1);
     bytes[i] = (uint8_t)(37 * i);
   }
-  for (size_t i = 0; i < COUNT(large); i++) large[i] = (float)cos((double)i);
+  for (size_t i = 0; i < COUNT(large); i++) large[i] = (float)weight_of(i);
   static const int64_t conv[] = {6, 2, 2}, hwio[] = {2, 2, 6};
   int64_t rows = test_quick() ? QUICK_ROWS : LARGE_ROWS;
   int64_t length = test_quick() ? QUICK_COLUMNS : LARGE_COLUMNS;

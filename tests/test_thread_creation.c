@@ -135,7 +135,7 @@ static kldsel_tensor *layers[LAYERS];
 static kldsel_profile *wide[LAYERS];
 
 static void make_layers(void) {
-  for (size_t i = 0; i < COUNT(weights); i++) weights[i] = (float)sin((double)i * 0.37);
+  for (size_t i = 0; i < COUNT(weights); i++) weights[i] = (float)weight_of(i);
   for (int64_t l = 0; l < LAYERS; l++) {
     const int64_t shape[] = {FILTERS - l, ELEMENTS / 3 - l, l == 0 ? 3 : 1};
     const int64_t wide_shape[] = {WIDE_FILTERS - 100 * l, 2, 3};

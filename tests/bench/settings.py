@@ -51,7 +51,6 @@ def quick(worker: Path, debian_python: str, threads: tuple[int, ...], copies_mib
         library_rounds=9,
         copies_mib=copies_mib,
         convolutions=("mobilenet-v2", "resnet50"),
-        dense=(("vit-b16-block", "bf16"),),
         growth_doublings=4,
         growth_layers=(10, 100, 1000),
     )
