@@ -16,7 +16,7 @@ Usage: bench.sh [--quick] [--strict] [--publish] [--output FILE]
 Builds libkldsel as a release in build/bench/ and measures it; needs a quiet machine, and about 15 minutes.
 Installs what it needs from Debian and, under build/, from PyPI. Ends with 1 if any numbers are wrong.
 
-  --quick        a few minutes: fewer networks, and no contender that is not in Debian
+  --quick        a few minutes: fewer networks, on all threads alone, and no contender that is not in Debian
   --strict       end with 1 if an aim is missed, too
   --publish      write docs/performance.json, docs/performance.md and its plots from this run
   --output FILE  where the results go (default: build/bench/results.json)

@@ -45,7 +45,7 @@ def quick(worker: Path, debian_python: str, threads: tuple[int, ...], copies_mib
         worker,
         debian_python,
         None,
-        threads,
+        threads[-1:],
         rounds=3,
         most_seconds=3,
         library_rounds=9,
