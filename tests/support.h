@@ -115,10 +115,11 @@ void set_double(int32_t key, double value);
 
 /* ---- tensors and profiles ---- */
 
-/** A view of a row-major f64 filter matrix [rows, columns], made with test_options. */
 /** A weight in [-1, 1) for each number: where a processor is emulated, sines take longer than what is tested.
  */
 double weight_of(size_t number);
+
+/** A view of a row-major f64 filter matrix [rows, columns], made with test_options. */
 kldsel_tensor *matrix_view(const double *values, int64_t rows, int64_t columns);
 
 /** A view of row-major f64 weights in OIHW order. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every call that tells its progress is cancelled at each time it does: it says so, calls back no more,
  * changes nothing and leaks nothing. */
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -175,7 +174,7 @@ static void cancel_everywhere(kldsel_status (*call)(void), const char *name, int
 }
 
 #define CANCEL(call, most)                                                                                   \
-  for (int32_t threads = 1; threads <= most; threads += 2) cancel_everywhere(call, #call, threads)
+  for (int32_t threads = 1; threads <= (most); threads += 2) cancel_everywhere(call, #call, threads)
 
 START_TEST(linear_work) {
   make_layers();
@@ -205,7 +204,7 @@ START_TEST(pieces_of_a_layer) {
   for (int extreme = 0; extreme < 2; extreme++) {
     weights[3] = extreme ? 1e200 : 0.5;
     if (!test_quick() || !extreme) CANCEL(profile_create_long_rows, most);
-    CANCEL(profile_create_long_columns, most);
+    CANCEL(profile_create_long_columns, extreme ? 3 : most);
   }
   weights[3] = 0.5;
   set_int(KLDSEL_OPTION_GRANULARITY, KLDSEL_GRANULARITY_KERNEL);
@@ -225,7 +224,7 @@ START_TEST(quadratic_work) {
     set_int(KLDSEL_OPTION_REFERENCE, 0);
     CANCEL(pairwise_cosine, 3);
     CANCEL(pairwise_cosine_of_two, most);
-    CANCEL(profile_create, most);
+    CANCEL(profile_create, 3);
     CANCEL(rank_tensors, most);
     set_int(KLDSEL_OPTION_DISTRIBUTION, 0);
     set_int(KLDSEL_OPTION_REFERENCE, KLDSEL_REFERENCE_WITHIN);

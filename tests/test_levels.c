@@ -294,7 +294,7 @@ Suite *test_suite(void) {
   tcase_add_loop_test(tests, small_layers_have_the_same_bits, 0, DTYPES);
   tcase_add_test(tests, large_layers_have_the_same_bits);
   tcase_add_loop_test(tests, extreme_layers_have_the_same_bits, 0, PATTERN_COUNT);
-  if (profiles_are_recorded()) return suite;
+  if (profiles_are_recorded() && !test_quick()) return suite;
   tcase_add_test(tests, layouts_have_the_same_bits_by_kernel);
   tcase_add_test(tests, chunks_for_every_thread);
   tcase_add_test(tests, many_at_once_have_the_same_bits);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Profiles of many layers at a time: the same bits as one by one, progress told, and cancelled anywhere. */
-#include <math.h>
 #include <pthread.h>
 
 #include "support.h"
