@@ -137,8 +137,7 @@ static void check_way(const struct way *way, kldsel_profile *const *profiles) {
 }
 
 /* All ways, or few: each eleventh, as no option has eleven values, nor as many as a multiple of it. */
-static void check_ways(struct way way, kldsel_profile *const *profiles, unsigned first) {
-  unsigned number = first;
+static void check_ways(struct way way, kldsel_profile *const *profiles, unsigned number) {
   int32_t most_measure = KLDSEL_MEASURE_SHARE, most_sign = KLDSEL_SIGN_POSITIVE_NEGATIVE;
   for (way.measure = 0; way.measure <= most_measure; way.measure++)
     for (way.sign = 0; way.sign <= most_sign; way.sign++)
@@ -278,8 +277,9 @@ START_TEST(filters_of_split_layers_are_not_kept) {
                                          (const int64_t[]){SPLIT_FILTERS, 1}, (const int64_t[]){0, 0}, 1U, 0,
                                          test_options, &list[l]));
   set_int(KLDSEL_OPTION_THREADS, SPLIT);
-  size_t alone = peak_of(list, 1), together = peak_of(list, test_quick() ? 3 : SPLIT);
-  ck_assert_msg(together <= alone + SPLIT * ROOM_OF_A_LAYER, "%zu bytes, of one layer %zu", together, alone);
+  size_t count = test_quick() ? 3 : SPLIT;
+  size_t alone = peak_of(list, 1), together = peak_of(list, count);
+  ck_assert_msg(together <= alone + count * ROOM_OF_A_LAYER, "%zu bytes, of one layer %zu", together, alone);
   for (int l = 0; l < SPLIT; l++) kldsel_tensor_free(list[l]);
 }
 END_TEST
